@@ -1,0 +1,16 @@
+# openefs_library(folder DEPS ...): one static library from every source below the folder.
+# A new file is picked up by itself; CONFIGURE_DEPENDS makes the next build look again.
+function(openefs_library folder)
+  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cc)
+  if(sources)
+    add_library(openefs_${folder} STATIC ${sources})
+    set(scope PUBLIC)
+    target_compile_options(openefs_${folder} PRIVATE -Wall -Wextra -Werror -Wthread-safety)
+  else()
+    add_library(openefs_${folder} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_include_directories(openefs_${folder} ${scope} ${PROJECT_SOURCE_DIR})
+  target_link_libraries(openefs_${folder} ${scope} ${ARG_DEPS})
+endfunction()

@@ -1,0 +1,82 @@
+// Calls between roles. One long-lived bidirectional gRPC stream per pair of peers carries batches
+// of small frames: a header (an encoded protobuf) and, beside it, payload bytes that are never
+// copied into a protobuf. Inside one process the same interfaces are implemented by direct calls
+// above this layer.
+//
+// Sizes and back-pressure: at most kMaxCallsInFlight calls and kMaxBytesInFlight payload bytes per
+// channel; beyond them Call answers RESOURCE_EXHAUSTED at once.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/buffer.h"
+
+namespace openefs::rpc {
+
+// Every call between roles. Numbers are on the wire: never reuse one.
+enum class Method : uint32_t {
+  kMetadataExecute = 1,   // SegmentRequest -> SegmentResponse
+  kMetadataStatus = 2,    // empty -> MetadataStatus
+  kRaftMessages = 10,     // RaftMessageBatch, one way
+  kPutFragment = 20,      // PutFragmentRequest + bytes -> empty
+  kGetFragment = 21,      // GetFragmentRequest -> empty + bytes
+  kDeleteFragments = 22,  // DeleteFragmentsRequest -> empty
+  kListFragments = 23,    // ListFragmentsRequest -> ListFragmentsResponse
+  kDataNodeStatus = 24,   // empty -> DataNodeStatus
+};
+
+inline constexpr size_t kMaxCallsInFlight = 4096;
+inline constexpr size_t kMaxBytesInFlight = size_t{256} << 20;
+
+struct Message {
+  std::string header;
+  BufferList payload;
+};
+
+using ReplyCallback = absl::AnyInvocable<void(absl::StatusOr<Message>)>;
+
+// One peer. Connects by itself, reconnects with back-off; calls made while there is no connection,
+// or under way when it breaks, end with UNAVAILABLE (the peer may or may not have acted on the
+// latter).
+class Channel {
+ public:
+  virtual ~Channel() = default;
+
+  // `done` runs exactly once, on a thread of the channel, never inside Call. A reply that does not
+  // come within timeout_ms is DEADLINE_EXCEEDED; timeout_ms is at least 1.
+  virtual void Call(Method method, Message request, int64_t timeout_ms, ReplyCallback done) = 0;
+
+  // One way: no reply, dropped silently when there is no connection. For Raft, which repeats
+  // itself.
+  virtual void Send(Method method, Message request) = 0;
+};
+
+// `address` is host:port.
+std::shared_ptr<Channel> MakeChannel(std::string address);
+
+// Serves the methods registered with it. Register everything before Start.
+class Server {
+ public:
+  // Must call `reply` exactly once, from any thread, now or later (not for one-way methods). Runs
+  // on a thread of the server: must not block.
+  using Handler = absl::AnyInvocable<void(Message request, ReplyCallback reply) const>;
+
+  virtual ~Server() = default;  // stops: see Stop
+  virtual void Register(Method method, Handler handler) = 0;
+
+  // Listens on host:port (port 0: any, see port()). An unusable address is an error in one line.
+  virtual absl::Status Start(const std::string& address) = 0;
+  virtual int port() const = 0;
+
+  // Refuses new calls, waits for the handlers' replies that are under way, then returns.
+  virtual void Stop() = 0;
+};
+
+std::unique_ptr<Server> MakeServer();
+
+}  // namespace openefs::rpc

@@ -1,0 +1,66 @@
+// How other roles reach the metadata service.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/ids.h"
+#include "proto/metadata.pb.h"
+
+namespace openefs::rpc {
+class Channel;
+}  // namespace openefs::rpc
+
+namespace openefs::metadata {
+
+class MetadataService;
+
+using SegmentCallback =
+    absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<pb::SegmentResponse>>)>;
+
+// One replica's service. Errors:
+//   FAILED_PRECONDITION  it does not lead that group; nothing was done. The message is the leader's
+//                        node id in decimal, or empty if it does not know.
+//   UNAVAILABLE          nothing was done; try again.
+//   UNKNOWN              it may or may not have taken effect: a retry with the same slot finds out.
+//   INVALID_ARGUMENT     the request is malformed; do not retry.
+class MetadataEndpoint {
+ public:
+  virtual ~MetadataEndpoint() = default;
+
+  // `done` runs exactly once, on any thread, possibly inside the call; it must not block.
+  virtual void Execute(std::unique_ptr<pb::SegmentRequest> request, SegmentCallback done) = 0;
+};
+
+std::unique_ptr<MetadataEndpoint> MakeDirectEndpoint(MetadataService* service);
+std::unique_ptr<MetadataEndpoint> MakeRpcEndpoint(std::shared_ptr<rpc::Channel> channel);
+
+// Finds the leader of the request's group, follows hints, waits and retries while there is none.
+// A request without a slot whose outcome is UNKNOWN is retried only if it has no mutation or all
+// its mutations are repeatable; otherwise UNKNOWN goes to the caller.
+class MetadataClient {
+ public:
+  virtual ~MetadataClient() = default;  // outstanding calls end with CANCELLED first
+
+  // `done` runs exactly once, on any thread, possibly inside the call; it must not block.
+  // UNAVAILABLE: no leader within the client's patience (options.patience_ms), the outcome of a
+  // mutation with a slot is then still open and a later retry of the same slot settles it.
+  virtual void Execute(std::unique_ptr<pb::SegmentRequest> request, SegmentCallback done) = 0;
+};
+
+struct MetadataClientOptions {
+  int64_t patience_ms = 20'000;  // then the NFS client hears NFS4ERR_DELAY
+  int64_t attempt_timeout_ms = 5'000;
+  int64_t retry_wait_ms = 20;  // grows to ten times that
+};
+
+// `endpoints` by metadata node id.
+std::unique_ptr<MetadataClient> MakeMetadataClient(
+    std::map<NodeId, std::unique_ptr<MetadataEndpoint>> endpoints, MetadataClientOptions options);
+
+}  // namespace openefs::metadata

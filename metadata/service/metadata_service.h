@@ -1,0 +1,66 @@
+// The metadata service of one node: every group it replicates, on top of a
+// replication::ReplicaNode.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/clock.h"
+#include "common/ids.h"
+#include "metadata/client/metadata_client.h"
+#include "replication/node/replica_node.h"
+#include "replication/node/transport.h"
+
+namespace openefs::rpc {
+class Server;
+}  // namespace openefs::rpc
+
+namespace openefs::metadata {
+
+struct MetadataServiceOptions {
+  NodeId node_id = 0;
+  std::string az;
+  std::string directory;       // holds log/ and one RocksDB per group; formatted if empty
+  std::string cluster_id;      // 16 bytes
+  std::vector<NodeId> voters;  // metadata nodes of the first configuration
+  std::vector<GroupId> groups = {kSystemGroup, kFirstNamespaceGroup};
+  int64_t lease_ms = 60'000;
+  int read_threads = 2;
+  // A data node not heard of for this long is set DOWN in the map (by the system group's leader).
+  int64_t data_node_timeout_ms = 3'000;
+};
+
+struct MetadataStatus {
+  NodeId node_id = 0;
+  std::string az;
+  std::vector<replication::GroupStatus> groups;
+};
+
+class MetadataService {
+ public:
+  virtual ~MetadataService() = default;  // stops, as Stop
+
+  // Opens the stores and starts replication. One clear error for a directory of another node,
+  // cluster or version, or held by another process.
+  virtual absl::Status Start() = 0;
+  virtual void Stop() = 0;
+
+  // As MetadataEndpoint::Execute. Deduplicates, joins duplicates in flight, batches proposals,
+  // answers read-only segments from a snapshot after a read barrier.
+  virtual void Execute(std::unique_ptr<pb::SegmentRequest> request, SegmentCallback done) = 0;
+
+  virtual MetadataStatus Status() const = 0;
+};
+
+std::unique_ptr<MetadataService> MakeMetadataService(MetadataServiceOptions options,
+                                                     replication::Transport* transport,
+                                                     const Clock* clock);
+
+// Registers kMetadataExecute and kMetadataStatus; `service` must outlive the server.
+void ServeMetadata(MetadataService* service, rpc::Server* server);
+
+}  // namespace openefs::metadata

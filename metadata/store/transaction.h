@@ -1,0 +1,68 @@
+// A read-your-writes view: changes kept in memory over a snapshot, until they are handed to
+// KvEngine::Write together. Operations see only this.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "metadata/store/kv.h"
+
+namespace openefs::metadata {
+
+class Transaction {
+ public:
+  explicit Transaction(std::unique_ptr<KvSnapshot> base) : base_(std::move(base)) {}
+
+  bool Get(absl::string_view key, std::string* value) const;
+  bool Contains(absl::string_view key) const;
+  void Put(std::string key, std::string value);
+  void Delete(std::string key);
+
+  // Keys in [begin, end) as they stand now. Changing the transaction ends the iterator's validity.
+  std::unique_ptr<KvIterator> Scan(absl::string_view begin, absl::string_view end) const;
+
+  // Protobuf records: a record that does not parse stops the process.
+  template <typename Record>
+  bool GetRecord(absl::string_view key, Record* record) const;
+  template <typename Record>
+  void PutRecord(std::string key, const Record& record);
+
+  // Undo to a mark: an operation that fails half-way leaves nothing behind.
+  size_t Mark() const { return undo_.size(); }
+  void RollbackTo(size_t mark);
+
+  // The changes, in key order; the transaction must not be used afterwards.
+  KvWrites TakeWrites();
+
+ private:
+  struct Undo {
+    std::string key;
+    bool was_changed;
+    std::optional<std::string> value;  // before, if it was changed already
+  };
+  void Set(std::string key, std::optional<std::string> value);
+
+  const std::unique_ptr<KvSnapshot> base_;
+  absl::btree_map<std::string, std::optional<std::string>> changes_;
+  std::vector<Undo> undo_;
+};
+
+[[noreturn]] void CorruptRecord(absl::string_view key);
+
+template <typename Record>
+bool Transaction::GetRecord(absl::string_view key, Record* record) const {
+  std::string value;
+  if (!Get(key, &value)) return false;
+  if (!record->ParseFromString(value)) CorruptRecord(key);
+  return true;
+}
+
+template <typename Record>
+void Transaction::PutRecord(std::string key, const Record& record) {
+  Put(std::move(key), record.SerializeAsString());
+}
+
+}  // namespace openefs::metadata

@@ -1,0 +1,76 @@
+// All Raft replicas of one process: one shared log with one fsync batch for all groups, one event
+// loop, one applier thread per group.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/clock.h"
+#include "common/ids.h"
+#include "replication/node/state_machine.h"
+#include "replication/node/transport.h"
+
+namespace openefs::replication {
+
+struct ReplicaNodeOptions {
+  NodeId node_id = 0;
+  std::string cluster_id;      // 16 bytes; messages of another cluster are refused
+  std::string directory;       // of the log; formatted if empty
+  std::vector<NodeId> voters;  // first configuration of every group; ignored once there is a log
+
+  int64_t tick_ms = 50;
+  int heartbeat_ticks = 2;  // 100 ms
+  int election_ticks = 10;  // 500 ms, and up to twice that by chance
+  size_t max_proposal_bytes_in_flight = size_t{64} << 20;
+  size_t max_proposals_in_flight = 16384;
+};
+
+struct GroupStatus {
+  GroupId group = 0;
+  NodeId leader = 0;  // 0: unknown
+  bool is_leader = false;
+  uint64_t term = 0;
+  uint64_t commit_index = 0;
+  uint64_t applied_index = 0;
+  uint64_t last_index = 0;
+  uint64_t first_index = 0;                // of what the log still holds
+  std::map<NodeId, uint64_t> match_index;  // the leader's view of its followers
+};
+
+class ReplicaNode {
+ public:
+  virtual ~ReplicaNode() = default;  // stops, as Stop
+
+  // Before Start: the groups of this node and their state machines, which must outlive the node.
+  virtual void AddGroup(GroupId group, StateMachine* machine) = 0;
+
+  // Opens the log, replays what the state machines have not got, and begins. A log that is damaged
+  // in the middle, of another node or of another cluster is refused with one clear line.
+  virtual absl::Status Start() = 0;
+  virtual void Stop() = 0;
+
+  // Appends `data` as one entry if this node leads. `context` hears of it as ProposalContext says.
+  // Never blocks; any thread. Beyond the limits in flight it is dropped as UNAVAILABLE.
+  virtual void Propose(GroupId group, std::string data,
+                       std::shared_ptr<ProposalContext> context) = 0;
+
+  // Linearizable reads: `done(OK)` once this node was the leader at some time after the call and
+  // its state machine has applied all that was committed then. UNAVAILABLE otherwise. Batched over
+  // concurrent callers; any thread; `done` runs on a thread of the node and must not block.
+  virtual void ReadBarrier(GroupId group, absl::AnyInvocable<void(absl::Status)> done) = 0;
+
+  // Any thread. Leader is a hint: only a ReadBarrier proves it.
+  virtual GroupStatus Status(GroupId group) const = 0;
+};
+
+// The transport must outlive the node.
+std::unique_ptr<ReplicaNode> MakeReplicaNode(ReplicaNodeOptions options, Transport* transport,
+                                             const Clock* clock);
+
+}  // namespace openefs::replication

@@ -1,0 +1,55 @@
+// What a Raft group replicates: the user's side of replication.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+namespace openefs::replication {
+
+// What the proposer handed to ReplicaNode::Propose comes back to it, on this node only, when its
+// entry is applied. The state machine leaves its result in it.
+class ProposalContext {
+ public:
+  virtual ~ProposalContext() = default;
+
+  // Exactly one of the two, exactly once, on a thread of the node; neither may block.
+  virtual void OnApplied() = 0;  // right after the Apply that carried it has returned
+  // UNAVAILABLE: not leader, or refused before it entered the log; it has no effect and never will.
+  // UNKNOWN: leadership went while it was in the log; it may or may not take effect.
+  virtual void OnDropped(const absl::Status& why) = 0;
+};
+
+struct CommittedEntry {
+  uint64_t index = 0;
+  uint64_t term = 0;
+  absl::string_view data;                    // empty for entries that are Raft's own
+  std::shared_ptr<ProposalContext> context;  // null unless proposed here in this term
+};
+
+// One group's state. Apply, OnLeader and OnFollower run on one thread, the group's applier.
+class StateMachine {
+ public:
+  virtual ~StateMachine() = default;
+
+  // Applies entries in index order, without gaps. Effects and the last index become visible, and
+  // survive a crash, only together. An error stops the replica (it must not go on after one).
+  virtual absl::Status Apply(absl::Span<const CommittedEntry> entries) = 0;
+
+  // The last index applied; after a restart, what the store on disk has.
+  virtual uint64_t AppliedIndex() const = 0;
+
+  // Makes everything applied so far survive a crash by itself and returns the index that is safe:
+  // the log below may be cut. Slow; called on the applier, seldom.
+  virtual absl::StatusOr<uint64_t> Flush() = 0;
+
+  // This replica leads `term` and has applied every entry of earlier terms.
+  virtual void OnLeader(uint64_t term) = 0;
+  virtual void OnFollower() = 0;
+};
+
+}  // namespace openefs::replication
