@@ -1,0 +1,36 @@
+#include "common/files.h"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "tests/common/temp_dir.h"
+
+namespace openefs {
+
+TEST_CASE("a durably written file replaces the old one whole") {
+  TempDir temp;
+  REQUIRE(WriteFileDurably(temp / "f", std::string(10'000, 'a')).ok());
+  REQUIRE(WriteFileDurably(temp / "f", "short").ok());
+  CHECK(*ReadSmallFile(temp / "f") == "short");
+  CHECK_FALSE(std::filesystem::exists(temp / "f.tmp"));
+}
+
+TEST_CASE("a failed write leaves the old file") {
+  TempDir temp;
+  REQUIRE(WriteFileDurably(temp / "f", "old").ok());
+  std::filesystem::create_directory(temp / "f.tmp");
+  const absl::Status failed = WriteFileDurably(temp / "f", "new");
+  CHECK(absl::IsInternal(failed));
+  CHECK(*ReadSmallFile(temp / "f") == "old");
+}
+
+TEST_CASE("reading tells a missing file from a bad one") {
+  TempDir temp;
+  CHECK(absl::IsNotFound(ReadSmallFile(temp / "none").status()));
+  CHECK(absl::IsInternal(ReadSmallFile(temp.path()).status()));
+  REQUIRE(WriteFileDurably(temp / "f", std::string(101, 'x')).ok());
+  CHECK(absl::IsInternal(ReadSmallFile(temp / "f", 100).status()));
+  CHECK(ReadSmallFile(temp / "f", 101).ok());
+}
+
+}  // namespace openefs
