@@ -14,8 +14,9 @@ namespace openefs::metadata {
 
 // What one entry (or one read) gives to all operations it carries.
 struct ApplyEnvironment {
-  int64_t wall_time_ns = 0;                                       // never goes back within a group
-  uint64_t raft_index = 0;                                        // 0 for reads
+  int64_t wall_time_ns = 0;  // never goes back within a group
+  uint64_t raft_index = 0;   // 0 for reads
+  uint32_t group = 0;        // the Raft group that applies: part of client, session and state ids
   const absl::flat_hash_set<uint64_t>* lapsed_clients = nullptr;  // may be null
   // Deterministic random bits: a SplitMix64 over the entry's seed, advanced by every use.
   uint64_t random_state = 0;
