@@ -1,0 +1,98 @@
+#include "metadata/ops/table.h"
+
+#include <array>
+
+#include "common/check.h"
+#include "google/protobuf/descriptor.h"
+// Keep sorted: one include and one line of the list for each operation.
+
+namespace openefs::metadata {
+namespace {
+
+template <MetadataOperation... Ops>
+struct OperationList {};
+
+using AllOperations = OperationList<>;
+
+constexpr int kMaxKind = 128;  // field numbers of pb::Operation stay below
+using Table = std::array<OperationRow, kMaxKind>;
+
+// The member of pb::Operation's oneof that carries Op's request.
+template <MetadataOperation Op>
+const google::protobuf::FieldDescriptor* FieldOf() {
+  static const google::protobuf::FieldDescriptor* const field = [] {
+    const auto* oneof = pb::Operation::descriptor()->FindOneofByName("kind");
+    for (int i = 0; i < oneof->field_count(); ++i) {
+      if (oneof->field(i)->message_type() == Op::Request::descriptor()) return oneof->field(i);
+    }
+    OPENEFS_CHECK(!"an operation's Request is a member of pb::Operation");
+  }();
+  return field;
+}
+
+template <MetadataOperation Op>
+pb::FsError ApplyAs(OperationContext& context, const pb::Operation& operation,
+                    pb::OperationResult* result) {
+  const auto& request = operation.GetReflection()->GetMessage(operation, FieldOf<Op>());
+  return Op::Apply(context, static_cast<const typename Op::Request&>(request), result);
+}
+
+template <MetadataOperation Op>
+constexpr bool KeepsChangesOnError() {
+  if constexpr (requires { Op::kKeepsChangesOnError; }) return Op::kKeepsChangesOnError;
+  return false;
+}
+
+template <MetadataOperation Op>
+void AddRow(Table* table) {
+  const auto* field = FieldOf<Op>();
+  OPENEFS_CHECK(field->number() < kMaxKind);
+  OperationRow& row = (*table)[field->number()];
+  OPENEFS_CHECK(row.apply == nullptr);
+  row = {field->name(), Op::kMutating, Op::kInSystemGroup, KeepsChangesOnError<Op>(), ApplyAs<Op>};
+}
+
+template <MetadataOperation... Ops>
+Table MakeTable(OperationList<Ops...>) {
+  Table table{};
+  (AddRow<Ops>(&table), ...);
+  return table;
+}
+
+}  // namespace
+
+const OperationRow* FindOperation(const pb::Operation& operation) {
+  static const Table table = MakeTable(AllOperations());
+  const OperationRow& row = table[operation.kind_case()];
+  return row.apply == nullptr ? nullptr : &row;
+}
+
+uint64_t ApplyEnvironment::NextRandom() {
+  // SplitMix64: every value of the state gives a different output.
+  uint64_t z = (random_state += 0x9e3779b97f4a7c15);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
+bool IsMutating(const pb::Operation& operation) {
+  const OperationRow* row = FindOperation(operation);
+  return row != nullptr && row->mutating;
+}
+
+absl::string_view OperationName(const pb::Operation& operation) {
+  const OperationRow* row = FindOperation(operation);
+  return row == nullptr ? "unsupported" : row->name;
+}
+
+void ApplyOperation(OperationContext& context, const pb::Operation& operation,
+                    pb::OperationResult* result) {
+  const OperationRow* row = FindOperation(operation);
+  if (row == nullptr) return result->set_error(pb::FS_NOTSUPP);
+  const size_t mark = context.txn.Mark();
+  pb::FsError error = row->apply(context, operation, result);
+  if (error != pb::FS_OK && !row->keeps_changes_on_error) context.txn.RollbackTo(mark);
+  result->set_error(error);
+}
+
+}  // namespace openefs::metadata
