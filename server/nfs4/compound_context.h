@@ -3,30 +3,18 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
-#include <string>
 
 #include "proto/metadata.pb.h"
 #include "proto/nfs4.h"
 
-namespace openefs::datastore {
-class BlobClient;
-}
-namespace openefs::metadata {
-class MetadataClient;
-}
-
 namespace openefs::nfs4 {
 
-class FrontEnd;         // server/nfs4/front_end.h
-class FileHandleCodec;  // server/nfs4/file_handle.h
-struct Session;         // server/nfs4/session_table.h
-struct ConnectionInfo;  // server/nfs4/front_end.h
+class Services;  // server/nfs4/services.h
+struct Session;  // server/nfs4/session_table.h
 
 // One coroutine at a time; lives as long as the COMPOUND.
-class CompoundContext {
- public:
-  FrontEnd* front_end = nullptr;
+struct CompoundContext {
+  Services* services = nullptr;
 
   pb::Credentials credentials;
 
@@ -36,11 +24,19 @@ class CompoundContext {
   uint32_t sequence_id = 0;
   uint64_t client_id = 0;
 
-  // The registers after the last run, as the metadata left them. What the pseudo root needs is
-  // decided on these: file system 0 is the pseudo root.
+  // The registers after the last run, as the metadata left them; sent with the next. A local
+  // operation may change them.
   pb::Registers registers;
 
-  // Set by operations whose reply is limited by the session (READDIR, READ).
+  // Whether the current (saved) file is the pseudo root, which lists the file systems where there
+  // are several and which the metadata does not know. Unlike the registers they are true while
+  // planning too: operations that set, save or restore the current file keep them, in Plan or in a
+  // local Finish.
+  bool current_is_pseudo_root = false;
+  bool saved_is_pseudo_root = false;
+
+  // How many bytes the operation being planned or finished may still put into the reply after its
+  // status; the session's limit (RFC 8881 2.10.6.4). READ and READDIR cut what they return to it.
   uint32_t max_reply_bytes = 0;
 };
 

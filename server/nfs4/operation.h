@@ -10,9 +10,12 @@
 //   Finish()   for each that ran, in order: turns its result into the reply's bytes (READ first
 //              fetches the blobs). After an error result only the status is written, by the driver.
 //
-// A local operation (kind kLocal) has no Plan: the driver flushes the run before it and calls
+// A local operation (Kind() kLocal) has no Plan: the driver flushes the run before it and calls
 // Finish with an empty result. VERIFY and NVERIFY end their run, because what follows depends on
 // Finish.
+//
+// Whatever an operation changes of the CompoundContext for those behind it, it changes in Plan (of
+// what is known while planning) or in Finish of an operation that ended its run.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -27,11 +30,13 @@
 
 namespace openefs::nfs4 {
 
-class CompoundContext;  // server/nfs4/compound_context.h
+struct CompoundContext;  // server/nfs4/compound_context.h
 
 enum class OperationKind {
   kMetadata,        // Plan appends one metadata operation
   kMetadataEndRun,  // the same, and the run ends behind it
+  kMetadataAlone,   // a run of its own, sent without a slot: makes, finds or ends sessions and
+                    // clients, where the metadata has other means against executing twice
   kLocal,           // answered by the front-end alone
 };
 
@@ -49,6 +54,10 @@ class Operation {
   virtual ~Operation() = default;
   virtual const OperationInfo& info() const = 0;
 
+  // Asked once, after Prepare and Plan of all operations before it. Differs from info().kind where
+  // the current file decides: in the pseudo root everything is local.
+  virtual OperationKind Kind(const CompoundContext&) const { return info().kind; }
+
   // Upper bound of the reply's bytes for these arguments, for NFS4ERR_REP_TOO_BIG.
   virtual uint32_t ReplyBytes() const { return info().max_reply_bytes; }
 
@@ -65,7 +74,8 @@ class Operation {
                                                   xdr::Writer& reply) = 0;
   virtual void FinishError(CompoundContext&, nfsstat4, const pb::OperationResult&, xdr::Writer&) {}
 
-  // It was prepared, but its metadata operation did not run or failed (WRITE drops its blob).
+  // It was prepared, but its metadata operation certainly did not run or failed (WRITE drops its
+  // blob). Not called when the outcome is open: then the collector finds what nobody refers to.
   virtual void Abandon(CompoundContext&) {}
 };
 

@@ -71,10 +71,14 @@ class Writer {
   BufferList Finish();
 
  private:
+  // Bytes of our own, then bytes of others. The last piece has none of the latter.
   struct Piece {
     std::string bytes;
     BufferList references;
   };
+
+  void Append(std::string_view bytes);
+
   std::vector<Piece> pieces_{1};
   size_t size_ = 0;
 };

@@ -1,0 +1,67 @@
+// What a front-end gives to the NFS operations it runs: the services behind it and what the cluster
+// agreed on. The same for every connection.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "common/clock.h"
+#include "common/ids.h"
+#include "common/mutex.h"
+#include "proto/metadata.pb.h"
+#include "server/nfs4/file_handle.h"
+
+namespace openefs::datastore {
+class BlobClient;
+}
+namespace openefs::metadata {
+class MetadataClient;
+}
+
+namespace openefs::nfs4 {
+
+class SessionTable;  // server/nfs4/session_table.h
+
+// Any thread. `metadata`, `blobs` and `clock` outlive it.
+class Services {
+ public:
+  Services(metadata::MetadataClient* metadata, datastore::BlobClient* blobs, const Clock* clock,
+           int64_t lease_ms, pb::ClusterState cluster);
+  ~Services();
+
+  metadata::MetadataClient& metadata() const { return *metadata_; }
+  datastore::BlobClient& blobs() const { return *blobs_; }
+  const Clock& clock() const { return *clock_; }
+  SessionTable& sessions() const { return *sessions_; }
+
+  // FATTR4_LEASE_TIME, in whole seconds, at least 1.
+  uint32_t lease_seconds() const;
+  int64_t lease_ms() const { return lease_ms_; }
+
+  // From ClusterSecrets; constant for the cluster's life.
+  const FileHandleCodec& handles() const { return handles_; }
+  const std::string& write_verifier() const { return secrets_.write_verifier(); }  // 8 bytes
+  const std::string& server_owner() const { return secrets_.server_owner(); }
+
+  // The cluster as last heard of; what is returned never changes.
+  std::shared_ptr<const pb::ClusterState> cluster() const ABSL_LOCKS_EXCLUDED(mu_);
+  void SetCluster(pb::ClusterState cluster) ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  // Constant.
+  metadata::MetadataClient* const metadata_;
+  datastore::BlobClient* const blobs_;
+  const Clock* const clock_;
+  const int64_t lease_ms_;
+  const pb::ClusterSecrets secrets_;
+  const FileHandleCodec handles_;
+  const std::unique_ptr<SessionTable> sessions_;
+
+  mutable Mutex mu_;
+  std::shared_ptr<const pb::ClusterState> cluster_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace openefs::nfs4
