@@ -4,10 +4,10 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
-#include <vector>
 
 namespace openefs::metrics {
 
@@ -32,12 +32,15 @@ class Gauge {
   alignas(64) std::atomic<int64_t> value_{0};
 };
 
-// Durations in power-of-two buckets of microseconds: 1 us, 2 us, ... 2^kBuckets us and more.
+// Durations in power-of-two buckets of microseconds: bucket b holds those up to 2^b us that no
+// smaller bucket holds; the last one, kBuckets, holds what is longer than all of them.
 class LatencyHistogram {
  public:
   static constexpr int kBuckets = 27;  // up to 67 s
-  void ObserveNs(int64_t ns);
-  uint64_t BucketCount(int bucket) const;
+  void ObserveNs(int64_t ns);          // a negative duration counts as 0
+  uint64_t BucketCount(int bucket) const {
+    return buckets_[bucket].load(std::memory_order_relaxed);
+  }
   uint64_t SumNs() const { return sum_ns_.load(std::memory_order_relaxed); }
 
  private:
@@ -45,8 +48,13 @@ class LatencyHistogram {
   std::atomic<uint64_t> sum_ns_{0};
 };
 
-// The same name and labels give the same metric. Names end in their unit (`_seconds`, `_bytes`,
-// `_total`), begin with "openefs_"; `help` of the first call counts. Any thread.
+// More label sets than this under one name share one series, {overflow="true"}: a label that takes
+// values from outside must not grow memory without end.
+inline constexpr size_t kMaxSeriesPerName = 1000;
+
+// The same name and labels give the same metric; a name has one type. Names end in their unit
+// (`_seconds`, `_bytes`, `_total`), begin with "openefs_"; `help` of the first call counts. Any
+// thread.
 Counter& GetCounter(const std::string& name, const std::string& help, const Labels& labels = {});
 Gauge& GetGauge(const std::string& name, const std::string& help, const Labels& labels = {});
 LatencyHistogram& GetLatency(const std::string& name, const std::string& help,

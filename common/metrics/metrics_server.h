@@ -10,10 +10,12 @@ namespace openefs::metrics {
 
 class MetricsServer {
  public:
-  virtual ~MetricsServer() = default;
+  virtual ~MetricsServer() = default;  // stops serving
+  virtual int port() const = 0;
 };
 
-// `address` is host:port. An address that cannot be bound is one clear error.
+// `address` is host:port with a numeric host (port 0: any). UNAVAILABLE in one clear line when it
+// cannot be bound.
 absl::StatusOr<std::unique_ptr<MetricsServer>> StartMetricsServer(const std::string& address);
 
 }  // namespace openefs::metrics
