@@ -1,0 +1,168 @@
+#include "metadata/ops/segment.h"
+
+#include "common/limits.h"
+#include "metadata/ops/table.h"
+#include "metadata/store/keys.h"
+#include "proto/records.pb.h"
+
+namespace openefs::metadata {
+namespace {
+
+constexpr size_t kSessionIdBytes = 16;  // RFC 8881 2.10.3.1
+
+// FNV-1a: the same on every replica and in every version, which is all that is asked of it.
+uint64_t Hash(absl::string_view bytes) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (char c : bytes) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
+  return hash;
+}
+
+// Equal for a request and its retry. A retried write may come with another blob.
+uint64_t Fingerprint(const pb::Operation& operation) {
+  if (!operation.has_write_commit()) return Hash(operation.SerializeAsString());
+  pb::WriteCommit write;
+  write.set_offset(operation.write_commit().offset());
+  write.set_length(operation.write_commit().length());
+  return Hash(write.SerializeAsString());
+}
+
+void Fail(pb::FsError error, pb::SegmentResponse* response) {
+  response->add_results()->set_error(error);
+}
+
+bool Misplaced(const OperationRow* row, uint32_t group) {
+  return row != nullptr && row->in_system_group != (group == kSystemGroup);
+}
+
+// One operation, refused where the group is of the wrong kind.
+void RunOne(OperationContext& context, uint32_t group, const pb::Operation& operation,
+            pb::OperationResult* result) {
+  if (Misplaced(FindOperation(operation), group)) return result->set_error(pb::FS_NOTSUPP);
+  ApplyOperation(context, operation, result);
+}
+
+// The request's slot: which of its operations have run before.
+class SlotReplay {
+ public:
+  // FS_OK: Find, Store and Save may be used.
+  static pb::FsError Open(Transaction& txn, const pb::SlotRef& slot, SlotReplay* replay) {
+    if (slot.session_id().size() != kSessionIdBytes) return pb::FS_BADSESSION;
+    pb::SessionRecord session;
+    if (!txn.GetRecord(keys::Session(slot.session_id()), &session)) return pb::FS_BADSESSION;
+    if (slot.slot() >= kMaxSlots) return pb::FS_INVAL;
+    replay->client_id_ = session.client_id();
+    replay->slot_ = &slot;
+    if (!txn.GetRecord(keys::Slot(slot.session_id(), slot.slot()), &replay->record_))
+      replay->record_.set_sequence_id(slot.sequence_id());
+    return replay->Advance(slot.sequence_id());
+  }
+
+  uint64_t client_id() const { return client_id_; }
+
+  // Null: that operation has not run yet.
+  const pb::SlotRecord::Done* Find(uint32_t index) const {
+    for (const auto& done : record_.done())
+      if (done.operation_index() == index) return &done;
+    return nullptr;
+  }
+
+  bool Full() const { return record_.done_size() >= static_cast<int>(kMaxOperations); }
+
+  void Store(uint32_t index, const pb::Operation& operation, const pb::OperationResult& result,
+             const pb::Registers& registers) {
+    pb::SlotRecord::Done* done = record_.add_done();
+    done->set_operation_index(index);
+    *done->mutable_result() = result;
+    *done->mutable_registers() = registers;
+    done->set_fingerprint(Fingerprint(operation));
+    changed_ = true;
+  }
+
+  // Puts the record beside the effects, unless the session went with this very segment.
+  void Save(Transaction& txn) const {
+    if (!changed_ || !txn.Contains(keys::Session(slot_->session_id()))) return;
+    txn.PutRecord(keys::Slot(slot_->session_id(), slot_->slot()), record_);
+  }
+
+ private:
+  // RFC 8881 2.10.6.1: sequence ids wrap around, so their distance decides.
+  pb::FsError Advance(uint32_t sequence_id) {
+    const int32_t distance = static_cast<int32_t>(sequence_id - record_.sequence_id());
+    if (distance < 0) return pb::FS_SEQ_MISORDERED;
+    if (distance > 0) {
+      record_.Clear();
+      record_.set_sequence_id(sequence_id);
+    }
+    return pb::FS_OK;
+  }
+
+  uint64_t client_id_ = 0;
+  const pb::SlotRef* slot_ = nullptr;
+  pb::SlotRecord record_;
+  bool changed_ = false;
+};
+
+// Runs or replays a mutation of a request with a slot.
+void RunOnce(OperationContext& context, uint32_t group, uint32_t index,
+             const pb::Operation& operation, SlotReplay* replay, pb::OperationResult* result) {
+  if (const auto* done = replay->Find(index)) {
+    if (done->fingerprint() != Fingerprint(operation))
+      return result->set_error(pb::FS_SEQ_FALSE_RETRY);
+    *result = done->result();
+    context.registers = done->registers();
+    return;
+  }
+  if (replay->Full()) return result->set_error(pb::FS_RESOURCE);
+  RunOne(context, group, operation, result);
+  replay->Store(index, operation, *result, context.registers);
+}
+
+}  // namespace
+
+bool SegmentMutates(const pb::SegmentRequest& request) {
+  for (const pb::Operation& operation : request.operations())
+    if (IsMutating(operation)) return true;
+  return false;
+}
+
+void ApplySegment(Transaction& txn, ApplyEnvironment& environment,
+                  const pb::SegmentRequest& request, pb::SegmentResponse* response) {
+  SlotReplay replay;
+  if (request.has_slot()) {
+    pb::FsError error = SlotReplay::Open(txn, request.slot(), &replay);
+    if (error != pb::FS_OK) return Fail(error, response);
+  }
+  *response->mutable_registers() = request.registers();
+  OperationContext context{txn, environment, request.credentials(), *response->mutable_registers(),
+                           replay.client_id()};
+  for (int i = 0; i < request.operations_size(); ++i) {
+    const pb::Operation& operation = request.operations(i);
+    pb::OperationResult* result = response->add_results();
+    if (request.has_slot() && IsMutating(operation)) {
+      const uint32_t index = request.first_operation_index() + static_cast<uint32_t>(i);
+      RunOnce(context, request.group(), index, operation, &replay, result);
+    } else {
+      RunOne(context, request.group(), operation, result);
+    }
+    if (result->error() != pb::FS_OK) break;
+  }
+  replay.Save(txn);
+}
+
+void ReadSegment(Transaction& txn, ApplyEnvironment& environment, const pb::SegmentRequest& request,
+                 pb::SegmentResponse* response) {
+  pb::SessionRecord session;
+  if (request.has_slot() && !txn.GetRecord(keys::Session(request.slot().session_id()), &session))
+    return Fail(pb::FS_BADSESSION, response);
+  *response->mutable_registers() = request.registers();
+  OperationContext context{txn, environment, request.credentials(), *response->mutable_registers(),
+                           session.client_id()};
+  for (const pb::Operation& operation : request.operations()) {
+    pb::OperationResult* result = response->add_results();
+    if (IsMutating(operation)) return result->set_error(pb::FS_SERVERFAULT);
+    RunOne(context, request.group(), operation, result);
+    if (result->error() != pb::FS_OK) return;
+  }
+}
+
+}  // namespace openefs::metadata
