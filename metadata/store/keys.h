@@ -23,6 +23,7 @@ enum class KeyTag : uint8_t {
   kInodeCounter = 0x16,    // shard                        -> next counter, 8 bytes big-endian
   kStateByFile = 0x18,     // inode, state                 -> empty
   kLockRange = 0x19,       // inode, start, state          -> LockRecord
+  kDenyByFile = 0x1A,      // inode, state                 -> empty: opens with a share_deny
   // Cluster-wide: data.
   kBlob = 0x30,          // blob                          -> BlobRecord
   kCollectQueue = 0x31,  // Unix ms when queued, blob     -> empty
@@ -42,6 +43,8 @@ enum class KeyTag : uint8_t {
   kStateCounter = 0x48,     //                             -> 8 bytes big-endian
   kClientUsage = 0x49,      // client                      -> ClientUsageRecord
   kClientCounter = 0x4A,    //                             -> 8 bytes big-endian
+  kLockStateByOpen = 0x4B,  // state of the open, state    -> empty
+  kClientCount = 0x4C,      //                             -> 8 bytes big-endian
   // System group.
   kClusterMap = 0x60,      //                              -> ClusterMap (epoch and cluster id)
   kNode = 0x61,            // node                         -> DataNode
@@ -152,6 +155,13 @@ inline std::string LocksOfFile(FileSystemId fs, InodeId inode) {
   return KeyBuilder(fs, KeyTag::kLockRange).U64(inode);
 }
 
+inline std::string DenyByFile(FileSystemId fs, InodeId inode, uint64_t state) {
+  return KeyBuilder(fs, KeyTag::kDenyByFile).U64(inode).U64(state);
+}
+inline std::string DeniesOfFile(FileSystemId fs, InodeId inode) {
+  return KeyBuilder(fs, KeyTag::kDenyByFile).U64(inode);
+}
+
 // ---- cluster-wide: data
 
 inline std::string Blob(BlobId id) { return KeyBuilder(kClusterWide, KeyTag::kBlob).Blob(id); }
@@ -215,6 +225,13 @@ inline std::string ClientUsage(uint64_t client) {
   return KeyBuilder(kClusterWide, KeyTag::kClientUsage).U64(client);
 }
 inline std::string ClientCounter() { return KeyBuilder(kClusterWide, KeyTag::kClientCounter); }
+inline std::string ClientCount() { return KeyBuilder(kClusterWide, KeyTag::kClientCount); }
+inline std::string LockStateByOpen(uint64_t open_state, uint64_t lock_state) {
+  return KeyBuilder(kClusterWide, KeyTag::kLockStateByOpen).U64(open_state).U64(lock_state);
+}
+inline std::string LockStatesOfOpen(uint64_t open_state) {
+  return KeyBuilder(kClusterWide, KeyTag::kLockStateByOpen).U64(open_state);
+}
 
 // ---- system group
 

@@ -1,0 +1,29 @@
+// Limits of open, lock and client state. Reaching one is an error the client sees (EFS answers
+// EDQUOT where one of its own is reached, and so do we).
+#pragma once
+
+#include <cstdint>
+
+namespace openefs::metadata {
+
+// EFS allows 32,768 open files per client and 8,192 locks. Twice and eight times that leaves room,
+// and keeps what one expired client's removal has to write to a few tens of megabytes.
+inline constexpr uint32_t kMaxStatesPerClient = 65'536;
+inline constexpr uint32_t kMaxLockRangesPerClient = 65'536;
+
+// EFS allows 512. Every LOCK looks at the ranges of its file, so this bounds its cost.
+inline constexpr uint32_t kMaxLockRangesPerFile = 4'096;
+
+// EFS allows 25,000 connections per file system.
+inline constexpr uint64_t kMaxClients = 100'000;
+
+// Linux keeps one session per server; nconnect and trunking do not add any.
+inline constexpr uint32_t kMaxSessionsPerClient = 64;
+
+inline constexpr uint32_t kMaxOwnerBytes = 1024;           // NFS4_OPAQUE_LIMIT
+inline constexpr uint32_t kMaxImplementationBytes = 1024;  // of nii_name, for people to read
+
+// Idle slots cost nothing here, but a front-end holds a reply for each.
+inline constexpr uint32_t kMaxChannelBytes = (1u << 20) + (64u << 10);
+
+}  // namespace openefs::metadata
