@@ -5,6 +5,28 @@
 #include "common/check.h"
 #include "google/protobuf/descriptor.h"
 // Keep sorted: one include and one line of the list for each operation.
+#include "metadata/ops/acquire_job_lease.h"
+#include "metadata/ops/close.h"
+#include "metadata/ops/create_file_system.h"
+#include "metadata/ops/create_session.h"
+#include "metadata/ops/define_placement_group.h"
+#include "metadata/ops/destroy_client_id.h"
+#include "metadata/ops/destroy_session.h"
+#include "metadata/ops/exchange_id.h"
+#include "metadata/ops/expire_client.h"
+#include "metadata/ops/format_cluster.h"
+#include "metadata/ops/free_stateid.h"
+#include "metadata/ops/get_cluster_state.h"
+#include "metadata/ops/get_session.h"
+#include "metadata/ops/lock.h"
+#include "metadata/ops/lock_test.h"
+#include "metadata/ops/open.h"
+#include "metadata/ops/open_downgrade.h"
+#include "metadata/ops/reclaim_complete.h"
+#include "metadata/ops/register_data_node.h"
+#include "metadata/ops/set_node_status.h"
+#include "metadata/ops/test_stateid.h"
+#include "metadata/ops/unlock.h"
 
 namespace openefs::metadata {
 namespace {
@@ -12,7 +34,31 @@ namespace {
 template <MetadataOperation... Ops>
 struct OperationList {};
 
-using AllOperations = OperationList<>;
+// clang-format off
+using AllOperations = OperationList<
+    AcquireJobLeaseOp,
+    CloseOp,
+    CreateFileSystemOp,
+    CreateSessionOp,
+    DefinePlacementGroupOp,
+    DestroyClientIdOp,
+    DestroySessionOp,
+    ExchangeIdOp,
+    ExpireClientOp,
+    FormatClusterOp,
+    FreeStateidOp,
+    GetClusterStateOp,
+    GetSessionOp,
+    LockOp,
+    LockTestOp,
+    OpenOp,
+    OpenDowngradeOp,
+    ReclaimCompleteOp,
+    RegisterDataNodeOp,
+    SetNodeStatusOp,
+    TestStateidOp,
+    UnlockOp>;
+// clang-format on
 
 constexpr int kMaxKind = 128;  // field numbers of pb::Operation stay below
 using Table = std::array<OperationRow, kMaxKind>;
