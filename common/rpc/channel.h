@@ -30,6 +30,9 @@ enum class Method : uint32_t {
   kDataNodeStatus = 24,   // empty -> DataNodeStatus
 };
 
+// For logs and metrics; "unknown" for other numbers.
+const char* MethodName(Method method);
+
 inline constexpr size_t kMaxCallsInFlight = 4096;
 inline constexpr size_t kMaxBytesInFlight = size_t{256} << 20;
 
@@ -42,13 +45,18 @@ using ReplyCallback = absl::AnyInvocable<void(absl::StatusOr<Message>)>;
 
 // One peer. Connects by itself, reconnects with back-off; calls made while there is no connection,
 // or under way when it breaks, end with UNAVAILABLE (the peer may or may not have acted on the
-// latter).
+// latter: see WasNotSent). A new channel gets a second to make its first connection before its
+// calls end so.
 class Channel {
  public:
+  // Calls under way end with CANCELLED before it returns, and no callback runs after it (but one
+  // that destroys its own channel is finished first). Hold no lock that a callback takes.
   virtual ~Channel() = default;
 
-  // `done` runs exactly once, on a thread of the channel, never inside Call. A reply that does not
-  // come within timeout_ms is DEADLINE_EXCEEDED; timeout_ms is at least 1.
+  // `done` runs exactly once, on a thread of the channel, never inside Call, and must not block. A
+  // reply that does not come within timeout_ms is DEADLINE_EXCEEDED; timeout_ms is at least 1.
+  // INVALID_ARGUMENT: the request is larger than kMaxFrameBytes (frame.h). Other codes are the
+  // handler's.
   virtual void Call(Method method, Message request, int64_t timeout_ms, ReplyCallback done) = 0;
 
   // One way: no reply, dropped silently when there is no connection. For Raft, which repeats
@@ -56,14 +64,18 @@ class Channel {
   virtual void Send(Method method, Message request) = 0;
 };
 
+// True for the error of a call that surely never left this process, so the peer did not act on it.
+bool WasNotSent(const absl::Status& status);
+
 // `address` is host:port.
 std::shared_ptr<Channel> MakeChannel(std::string address);
 
 // Serves the methods registered with it. Register everything before Start.
 class Server {
  public:
-  // Must call `reply` exactly once, from any thread, now or later (not for one-way methods). Runs
-  // on a thread of the server: must not block.
+  // Must call `reply` exactly once, from any thread, now or later; one that is destroyed uncalled
+  // answers INTERNAL. One-way messages get one that does nothing. Runs on a thread of the server:
+  // must not block.
   using Handler = absl::AnyInvocable<void(Message request, ReplyCallback reply) const>;
 
   virtual ~Server() = default;  // stops: see Stop
@@ -73,7 +85,8 @@ class Server {
   virtual absl::Status Start(const std::string& address) = 0;
   virtual int port() const = 0;
 
-  // Refuses new calls, waits for the handlers' replies that are under way, then returns.
+  // Refuses new calls, waits for the handlers' replies that are under way, then returns. Not from a
+  // handler. Clients that keep their streams open do not hold it up.
   virtual void Stop() = 0;
 };
 

@@ -1,0 +1,128 @@
+#include "common/rpc/client_stream.h"
+
+#include <utility>
+
+#include "common/log.h"
+#include "common/rpc/grpc_bytes.h"
+#include "common/rpc/grpc_options.h"
+
+namespace openefs::rpc {
+
+std::shared_ptr<ClientStream> ClientStream::Start(grpc::GenericStub& stub,
+                                                  std::weak_ptr<ClientStreamEvents> events) {
+  std::shared_ptr<ClientStream> stream(new ClientStream(std::move(events)));
+  {
+    absl::MutexLock lock(&stream->mu_);
+    stream->self_ = stream;
+  }
+  stream->context_.set_wait_for_ready(true);
+  stub.PrepareBidiStreamingCall(&stream->context_, kExchangeMethod, {}, stream.get());
+  stream->AddHold();
+  stream->StartRead(&stream->read_);
+  stream->StartCall();
+  return stream;
+}
+
+absl::Status ClientStream::Enqueue(Frame frame) {
+  absl::MutexLock lock(&mu_);
+  if (broken_) return absl::UnavailableError("connection lost");
+  if (outbox_.bytes() + FrameBytes(frame) > kMaxBytesInFlight) {
+    return absl::ResourceExhaustedError("too much queued");
+  }
+  outbox_.Push(std::move(frame));
+  return absl::OkStatus();
+}
+
+void ClientStream::DropQueued() {
+  absl::MutexLock lock(&mu_);
+  outbox_.Clear();
+}
+
+void ClientStream::Cancel() {
+  absl::MutexLock lock(&mu_);
+  if (!done_) context_.TryCancel();
+}
+
+// One write at a time; what is pushed meanwhile goes out together in the next.
+void ClientStream::Flush() {
+  BufferList batch;
+  {
+    absl::MutexLock lock(&mu_);
+    if (!up_ || broken_ || writing_ || outbox_.empty()) return;
+    writing_ = true;
+    batch = outbox_.TakeBatch();
+  }
+  write_ = ToGrpc(batch);
+  StartWrite(&write_);
+}
+
+void ClientStream::OnReadInitialMetadataDone(bool ok) {
+  if (!ok) return;  // OnReadDone follows with the same news
+  {
+    absl::MutexLock lock(&mu_);
+    up_ = true;
+  }
+  if (const auto events = events_.lock()) events->OnUp();
+  Flush();
+}
+
+void ClientStream::OnReadDone(bool ok) {
+  if (!ok) {
+    Break();
+    return;
+  }
+  grpc::ByteBuffer bytes;
+  bytes.Swap(&read_);
+  absl::StatusOr<std::vector<Frame>> frames = DecodeBatch(FromGrpc(bytes));
+  if (!frames.ok()) {
+    Log(LogLevel::kWarning, "common.rpc.bad_reply", {{"error", frames.status().ToString()}});
+    Break();
+    return;
+  }
+  if (const auto events = events_.lock()) events->OnReplies(*std::move(frames));
+  StartRead(&read_);
+}
+
+void ClientStream::OnWriteDone(bool ok) {
+  {
+    absl::MutexLock lock(&mu_);
+    write_.Clear();
+    writing_ = false;
+  }
+  ok ? Flush() : Break();
+  ReleaseHold();
+}
+
+void ClientStream::Break() {
+  bool first;
+  {
+    absl::MutexLock lock(&mu_);
+    first = !std::exchange(broken_, true);
+    outbox_.Clear();
+    if (!done_) context_.TryCancel();
+  }
+  if (!first) return;
+  if (const auto events = events_.lock()) events->OnBroken();
+  ReleaseHold();
+}
+
+// Once broken, nothing starts a write any more, so the hold may go when the last one is back.
+void ClientStream::ReleaseHold() {
+  {
+    absl::MutexLock lock(&mu_);
+    if (!broken_ || writing_ || !std::exchange(holding_, false)) return;
+  }
+  RemoveHold();
+}
+
+void ClientStream::OnDone(const grpc::Status& status) {
+  std::shared_ptr<ClientStream> self;
+  {
+    absl::MutexLock lock(&mu_);
+    done_ = true;
+    self = std::move(self_);
+  }
+  if (const auto events = events_.lock()) events->OnEnded(status);
+}
+
+}  // namespace openefs::rpc

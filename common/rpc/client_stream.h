@@ -1,0 +1,73 @@
+// One attempt at a stream to a peer: lives from connecting until it breaks. Includes gRPC: for .cc
+// files of common/rpc.
+#pragma once
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/client_callback.h>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "common/rpc/frame.h"
+
+namespace openefs::rpc {
+
+// What a stream tells its channel, on gRPC's threads.
+class ClientStreamEvents {
+ public:
+  virtual ~ClientStreamEvents() = default;
+  virtual void OnUp() = 0;
+  virtual void OnReplies(std::vector<Frame> replies) = 0;
+  virtual void OnBroken() = 0;                           // no reply will come any more
+  virtual void OnEnded(const grpc::Status& status) = 0;  // last of all: time for the next attempt
+};
+
+class ClientStream final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
+ public:
+  // Connects in the background, for as long as it takes; events go to who is still there.
+  static std::shared_ptr<ClientStream> Start(grpc::GenericStub& stub,
+                                             std::weak_ptr<ClientStreamEvents> events);
+
+  // Frames wait until the stream is up and Flush is called. UNAVAILABLE: it is broken.
+  // RESOURCE_EXHAUSTED: too many bytes wait.
+  absl::Status Enqueue(Frame frame);
+  // Writes what waits, unless a write is under way, which then goes on with it.
+  void Flush();
+  // Forgets the frames that wait.
+  void DropQueued();
+  void Cancel();
+
+ private:
+  explicit ClientStream(std::weak_ptr<ClientStreamEvents> events) : events_(std::move(events)) {}
+
+  void OnReadInitialMetadataDone(bool ok) override;
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnDone(const grpc::Status& status) override;
+
+  void Break();
+  void ReleaseHold();
+
+  // Constant.
+  const std::weak_ptr<ClientStreamEvents> events_;
+  grpc::ClientContext context_;
+
+  absl::Mutex mu_;
+  std::shared_ptr<ClientStream> self_ ABSL_GUARDED_BY(mu_);  // gRPC's reference, until OnDone
+  Outbox outbox_ ABSL_GUARDED_BY(mu_);
+  bool up_ ABSL_GUARDED_BY(mu_) = false;
+  bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  bool broken_ ABSL_GUARDED_BY(mu_) = false;
+  bool holding_ ABSL_GUARDED_BY(mu_) = true;  // keeps the stream valid for writes from outside
+  bool done_ ABSL_GUARDED_BY(mu_) = false;
+
+  grpc::ByteBuffer read_;   // gRPC's between StartRead and OnReadDone
+  grpc::ByteBuffer write_;  // gRPC's between StartWrite and OnWriteDone
+};
+
+}  // namespace openefs::rpc
