@@ -268,17 +268,22 @@ void EncodeAttributeMask(const AttributeMask& mask, xdr::Writer& writer) {
 
 // ---- values out
 
-void EncodeAttributes(const AttributeSource& source, const AttributeMask& wanted,
-                      xdr::Writer& writer) {
+void EncodeAttributeValues(const AttributeSource& source, const AttributeMask& wanted,
+                           xdr::Writer& writer) {
   const AttributeMask given = wanted & kReadable;
-  EncodeAttributeMask(given, writer);
-  const size_t length_at = writer.ReserveU32();
-  const size_t begin = writer.size();
   for (uint32_t word = 0; word < AttributeMask::kWords; ++word) {
     for (uint32_t bits = given.words[word]; bits != 0; bits &= bits - 1) {
       kEncoders[word * 32 + static_cast<uint32_t>(std::countr_zero(bits))](source, writer);
     }
   }
+}
+
+void EncodeAttributes(const AttributeSource& source, const AttributeMask& wanted,
+                      xdr::Writer& writer) {
+  EncodeAttributeMask(wanted & kReadable, writer);
+  const size_t length_at = writer.ReserveU32();
+  const size_t begin = writer.size();
+  EncodeAttributeValues(source, wanted, writer);
   writer.PatchU32(length_at, static_cast<uint32_t>(writer.size() - begin));
 }
 

@@ -12,7 +12,7 @@
 
 namespace openefs::nfs4 {
 
-class FileHandleCodec;
+class FileHandleCodec;  // server/nfs4/file_handle.h
 
 // A bitmap4 cut to the words that hold attributes known to NFSv4.1.
 struct AttributeMask {
@@ -51,6 +51,9 @@ const AttributeMask& SetOnlyAttributes();         // time_access_set and time_mo
 const AttributeMask& UsageAttributes();           // need Attributes.fs_bytes_used
 const AttributeMask& DirectoryEntryAttributes();  // known from a directory entry alone
 
+// A fattr4 of everything that can be read is shorter.
+inline constexpr uint32_t kMaxAttributesBytes = 512;
+
 // What the values come from.
 struct AttributeSource {
   const pb::Attributes& attributes;
@@ -63,6 +66,10 @@ struct AttributeSource {
 // READDIR must (RFC 8881 18.7.3).
 void EncodeAttributes(const AttributeSource& source, const AttributeMask& wanted,
                       xdr::Writer& writer);
+
+// Its attrlist4 alone, without bitmap and length.
+void EncodeAttributeValues(const AttributeSource& source, const AttributeMask& wanted,
+                           xdr::Writer& writer);
 
 // The fattr4 of an entry whose attributes could not be had: rdattr_error alone.
 void EncodeAttributeError(nfsstat4 status, xdr::Writer& writer);

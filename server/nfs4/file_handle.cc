@@ -38,6 +38,10 @@ FileHandleCodec::Bytes FileHandleCodec::Encode(const pb::FileRef& file) const {
   return bytes;
 }
 
+uint64_t FileHandleCodec::ClaimedFileSystem(std::string_view handle) {
+  return handle.size() == kBytes ? Load<uint64_t>(handle.data() + kFileSystemAt) : ~uint64_t{0};
+}
+
 nfsstat4 FileHandleCodec::Decode(std::string_view handle, pb::FileRef* file) const {
   if (handle.size() != kBytes) return NFS4ERR_BADHANDLE;
   if (Load<uint32_t>(handle.data()) != kHeader) return NFS4ERR_BADHANDLE;

@@ -30,6 +30,9 @@ class FileHandleCodec {
   // the metadata's to say.
   nfsstat4 Decode(std::string_view handle, pb::FileRef* file) const;
 
+  // The file system a handle claims to be of, unchecked; ~0 for what has not even the length.
+  static uint64_t ClaimedFileSystem(std::string_view handle);
+
  private:
   const SipHashKey key_;
 };

@@ -60,6 +60,13 @@ bool DecodeExclusiveLock(xdr::Reader& reader) {
   }
 }
 
+nfsstat4 FirstError(std::initializer_list<nfsstat4> statuses) {
+  for (nfsstat4 status : statuses) {
+    if (status != NFS4_OK) return status;
+  }
+  return NFS4_OK;
+}
+
 void EncodeChangeInfo(const pb::ChangeInfo& change, xdr::Writer& writer) {
   writer.Bool(true);  // before and after come from one apply
   writer.U64(change.before());

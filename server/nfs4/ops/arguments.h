@@ -1,6 +1,7 @@
 // The XDR types that several operations share, decoded from hostile bytes and encoded for replies.
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,15 @@ void DecodeStateOwner(xdr::Reader& reader, pb::StateOwner* owner);
 // nfs_lock_type4: true for WRITE_LT and WRITEW_LT. A blocking type asks nothing more of a server
 // without callbacks. Other values fail the reader.
 bool DecodeExclusiveLock(xdr::Reader& reader);
+
+// OPEN and OPEN_DOWNGRADE (RFC 8881 18.16.1): one or both of read and write; none, either or both.
+constexpr bool IsShareAccess(uint32_t access) {
+  return access >= OPEN4_SHARE_ACCESS_READ && access <= OPEN4_SHARE_ACCESS_BOTH;
+}
+constexpr bool IsShareDeny(uint32_t deny) { return deny <= OPEN4_SHARE_DENY_BOTH; }
+
+// The first that is not NFS4_OK.
+nfsstat4 FirstError(std::initializer_list<nfsstat4> statuses);
 
 void EncodeChangeInfo(const pb::ChangeInfo& change, xdr::Writer& writer);
 
