@@ -15,10 +15,22 @@ inline constexpr uint64_t kFirstCookie = 3;
 bool FindEntry(const Transaction& txn, const Inode& directory, absl::string_view name,
                pb::DirentRecord* entry);
 
+pb::FileRef EntryRef(const Inode& directory, const pb::DirentRecord& entry);
+
+// A name and the file behind it.
+struct NamedFile {
+  pb::DirentRecord entry;
+  Inode inode;
+};
+// FS_NOENT, FS_ACCESS (search permission), and those of CheckName.
+[[nodiscard]] pb::FsError FindNamed(const OperationContext& context, const Inode& directory,
+                                    absl::string_view name, NamedFile* found);
+
 // The name must not be there. Changes the directory's record (entries, size, next cookie, nlink for
-// a directory, times); the caller stores it.
+// a directory, times); the caller stores it. `cookie` 0: the next one; otherwise that of the entry
+// it takes the place of, so that a READDIR under way does not meet the name twice.
 void AddEntry(OperationContext& context, Inode* directory, absl::string_view name,
-              const Inode& child);
+              const Inode& child, uint64_t cookie = 0);
 // The name must be there.
 void RemoveEntry(OperationContext& context, Inode* directory, absl::string_view name,
                  const pb::DirentRecord& entry);

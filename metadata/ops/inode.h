@@ -41,6 +41,11 @@ struct Inode {
 [[nodiscard]] pb::FsError LoadCurrentDirectory(const OperationContext& context, Inode* inode);
 [[nodiscard]] pb::FsError LoadSavedDirectory(const OperationContext& context, Inode* inode);
 
+// Makes `file` current; the current stateid belongs to the file before (RFC 8881 16.2.3.1.2).
+void SetCurrent(OperationContext& context, const pb::FileRef& file);
+
+// Without a generation to compare. False: not there.
+bool FindInode(const Transaction& txn, FileSystemId fs, InodeId id, Inode* inode);
 // An inode that must be there because a directory entry names it; the store is corrupt otherwise.
 Inode MustLoad(const Transaction& txn, FileSystemId fs, InodeId id);
 
@@ -71,5 +76,8 @@ void ReleaseOrphan(OperationContext& context, const pb::FileRef& file);
 // ---- reporting
 
 void FillAttributes(const Inode& inode, pb::Attributes* attributes);
+
+// Of a directory, from what `change` was before the operation.
+void SetChange(uint64_t before, const Inode& directory, pb::ChangeInfo* info);
 
 }  // namespace openefs::metadata

@@ -4,9 +4,12 @@
 
 #include "common/check.h"
 #include "google/protobuf/descriptor.h"
-// Keep sorted: one include and one line of the list for each operation.
+// Sorted: one include and one line of the list for each operation.
+#include "metadata/ops/access.h"
 #include "metadata/ops/acquire_job_lease.h"
+#include "metadata/ops/check_blobs.h"
 #include "metadata/ops/close.h"
+#include "metadata/ops/create.h"
 #include "metadata/ops/create_file_system.h"
 #include "metadata/ops/create_session.h"
 #include "metadata/ops/define_placement_group.h"
@@ -14,19 +17,41 @@
 #include "metadata/ops/destroy_session.h"
 #include "metadata/ops/exchange_id.h"
 #include "metadata/ops/expire_client.h"
+#include "metadata/ops/finish_collect.h"
+#include "metadata/ops/finish_repair.h"
 #include "metadata/ops/format_cluster.h"
+#include "metadata/ops/format_file_system.h"
 #include "metadata/ops/free_stateid.h"
+#include "metadata/ops/get_attr.h"
 #include "metadata/ops/get_cluster_state.h"
+#include "metadata/ops/get_file.h"
 #include "metadata/ops/get_session.h"
+#include "metadata/ops/link.h"
+#include "metadata/ops/list_collectable.h"
+#include "metadata/ops/list_repairs.h"
 #include "metadata/ops/lock.h"
 #include "metadata/ops/lock_test.h"
+#include "metadata/ops/lookup.h"
+#include "metadata/ops/lookup_parent.h"
 #include "metadata/ops/open.h"
 #include "metadata/ops/open_downgrade.h"
+#include "metadata/ops/purge_orphans.h"
+#include "metadata/ops/put_file.h"
+#include "metadata/ops/put_root.h"
+#include "metadata/ops/read_dir.h"
+#include "metadata/ops/read_link.h"
+#include "metadata/ops/read_plan.h"
 #include "metadata/ops/reclaim_complete.h"
 #include "metadata/ops/register_data_node.h"
+#include "metadata/ops/remove.h"
+#include "metadata/ops/rename.h"
+#include "metadata/ops/restore_file.h"
+#include "metadata/ops/save_file.h"
+#include "metadata/ops/set_attr.h"
 #include "metadata/ops/set_node_status.h"
 #include "metadata/ops/test_stateid.h"
 #include "metadata/ops/unlock.h"
+#include "metadata/ops/write_commit.h"
 
 namespace openefs::metadata {
 namespace {
@@ -36,8 +61,11 @@ struct OperationList {};
 
 // clang-format off
 using AllOperations = OperationList<
+    AccessOp,
     AcquireJobLeaseOp,
+    CheckBlobsOp,
     CloseOp,
+    CreateOp,
     CreateFileSystemOp,
     CreateSessionOp,
     DefinePlacementGroupOp,
@@ -45,19 +73,41 @@ using AllOperations = OperationList<
     DestroySessionOp,
     ExchangeIdOp,
     ExpireClientOp,
+    FinishCollectOp,
+    FinishRepairOp,
     FormatClusterOp,
+    FormatFileSystemOp,
     FreeStateidOp,
+    GetAttrOp,
     GetClusterStateOp,
+    GetFileOp,
     GetSessionOp,
+    LinkOp,
+    ListCollectableOp,
+    ListRepairsOp,
     LockOp,
     LockTestOp,
+    LookupOp,
+    LookupParentOp,
     OpenOp,
     OpenDowngradeOp,
+    PurgeOrphansOp,
+    PutFileOp,
+    PutRootOp,
+    ReadDirOp,
+    ReadLinkOp,
+    ReadPlanOp,
     ReclaimCompleteOp,
     RegisterDataNodeOp,
+    RemoveOp,
+    RenameOp,
+    RestoreFileOp,
+    SaveFileOp,
+    SetAttrOp,
     SetNodeStatusOp,
     TestStateidOp,
-    UnlockOp>;
+    UnlockOp,
+    WriteCommitOp>;
 // clang-format on
 
 constexpr int kMaxKind = 128;  // field numbers of pb::Operation stay below

@@ -52,6 +52,12 @@ class Transaction {
 
 [[noreturn]] void CorruptRecord(absl::string_view key);
 
+// For values met in a scan. False: it does not parse.
+template <typename Record>
+[[nodiscard]] bool ParseRecord(absl::string_view value, Record* record) {
+  return record->ParseFromArray(value.data(), static_cast<int>(value.size()));
+}
+
 template <typename Record>
 bool Transaction::GetRecord(absl::string_view key, Record* record) const {
   std::string value;

@@ -1,0 +1,16 @@
+// Blobs that nobody has referred to for kCollectDelayMs, oldest first: their fragments may go.
+#pragma once
+
+#include "metadata/ops/operation.h"
+
+namespace openefs::metadata {
+
+struct ListCollectableOp {
+  using Request = pb::ListCollectable;
+  static constexpr bool kMutating = false;
+  static constexpr bool kInSystemGroup = false;
+  static pb::FsError Apply(OperationContext& context, const Request& request,
+                           pb::OperationResult* result);
+};
+
+}  // namespace openefs::metadata

@@ -1,0 +1,284 @@
+#include "metadata/store/extents.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "common/check.h"
+#include "common/limits.h"
+#include "metadata/store/blobs.h"
+#include "metadata/store/keys.h"
+
+namespace openefs::metadata {
+namespace {
+
+struct Extent {
+  uint64_t begin = 0;
+  uint64_t end = 0;
+  pb::ExtentRecord record;
+};
+
+// Steps through the extents of a file from the one that covers `offset`.
+class ExtentScan {
+ public:
+  ExtentScan(const Transaction& txn, FileSystemId fs, InodeId inode, uint64_t offset)
+      : it_(txn.Scan(keys::Extent(fs, inode, offset + 1), PrefixEnd(keys::Extents(fs, inode)))) {}
+
+  bool Next(Extent* extent) {
+    if (!it_->Valid()) return false;
+    KeyReader key(it_->Key());
+    key.SkipPrefix();
+    (void)key.U64();
+    extent->end = key.U64();
+    const absl::string_view value = it_->Value();
+    if (!extent->record.ParseFromArray(value.data(), static_cast<int>(value.size())))
+      CorruptRecord(it_->Key());
+    OPENEFS_CHECK(extent->record.length() <= extent->end);
+    extent->begin = extent->end - extent->record.length();
+    it_->Next();
+    return true;
+  }
+
+ private:
+  const std::unique_ptr<KvIterator> it_;
+};
+
+// Those that begin before `end`, from the one that covers `begin`; at most `limit`.
+std::vector<Extent> Collect(const FileData& data, uint64_t begin, uint64_t end, size_t limit) {
+  std::vector<Extent> found;
+  ExtentScan scan(data.txn, data.fs, data.inode, begin);
+  for (Extent extent; found.size() < limit && scan.Next(&extent) && extent.begin < end;)
+    found.push_back(std::move(extent));
+  return found;
+}
+
+void Put(const FileData& data, const Extent& extent) {
+  data.txn.PutRecord(keys::Extent(data.fs, data.inode, extent.end), extent.record);
+}
+
+void DropReference(Transaction& txn, const pb::ExtentRecord& record, uint64_t now_ms) {
+  if (record.has_blob()) DropBlobReference(txn, record.blob(), now_ms);
+}
+
+void Free(const FileData& data, const Extent& extent) {
+  data.txn.Delete(keys::Extent(data.fs, data.inode, extent.end));
+  DropReference(data.txn, extent.record, data.now_ms);
+  OPENEFS_CHECK(data.record.data_bytes() >= extent.record.length());
+  data.record.set_data_bytes(data.record.data_bytes() - extent.record.length());
+}
+
+// The part [begin, end) of an extent, as an extent of its own.
+Extent Part(const Extent& whole, uint64_t begin, uint64_t end) {
+  Extent part{begin, end, {}};
+  part.record.set_generation(whole.record.generation());
+  part.record.set_length(end - begin);
+  if (whole.record.has_inline_data()) {
+    part.record.set_inline_data(
+        whole.record.inline_data().substr(begin - whole.begin, end - begin));
+  } else {
+    *part.record.mutable_blob() = whole.record.blob();
+    part.record.mutable_blob()->set_blob_offset(
+        static_cast<uint32_t>(whole.record.blob().blob_offset() + (begin - whole.begin)));
+  }
+  return part;
+}
+
+void PutPart(const FileData& data, const Extent& whole, uint64_t begin, uint64_t end) {
+  const Extent part = Part(whole, begin, end);
+  Put(data, part);
+  if (part.record.has_blob()) AddBlobReference(data.txn, part.record.blob());
+  data.record.set_data_bytes(data.record.data_bytes() + part.record.length());
+}
+
+// Takes [begin, end) out of one extent that overlaps it; a dead one goes whole.
+void Carve(const FileData& data, const Extent& extent, uint64_t begin, uint64_t end) {
+  const bool dead = ExtentIsDead(data.record, extent.begin, extent.record);
+  // The parts first: a blob that stays in use must not pass through zero references.
+  const bool keeps_head = !dead && extent.begin < begin;
+  const bool keeps_tail = !dead && extent.end > end;
+  if (keeps_head) PutPart(data, extent, extent.begin, begin);
+  if (keeps_tail) PutPart(data, extent, end, extent.end);
+  if (keeps_tail) {  // it stands under the key of the whole, so that only the reference goes
+    DropReference(data.txn, extent.record, data.now_ms);
+    data.record.set_data_bytes(data.record.data_bytes() - extent.record.length());
+  } else {
+    Free(data, extent);
+  }
+}
+
+// Bounded by the length of one write: extents have at least one byte.
+void MakeRoom(const FileData& data, uint64_t begin, uint64_t end) {
+  for (const Extent& extent : Collect(data, begin, end, SIZE_MAX)) Carve(data, extent, begin, end);
+}
+
+void NextGeneration(const FileData& data) {
+  data.record.set_data_generation(data.record.data_generation() + 1);
+}
+
+// A live inline extent that ends at, or begins at, `offset`.
+bool FindInline(const FileData& data, uint64_t offset, bool ending, Extent* found) {
+  ExtentScan scan(data.txn, data.fs, data.inode, ending ? offset - 1 : offset);
+  return scan.Next(found) && (ending ? found->end : found->begin) == offset &&
+         found->record.has_inline_data() && !ExtentIsDead(data.record, found->begin, found->record);
+}
+
+// Joins `fresh` with inline neighbours while the whole stays small.
+void JoinNeighbours(const FileData& data, Extent* fresh) {
+  std::string* bytes = fresh->record.mutable_inline_data();
+  Extent other;
+  if (fresh->begin > 0 && FindInline(data, fresh->begin, true, &other) &&
+      other.record.length() + bytes->size() <= kInlineBytes) {
+    bytes->insert(0, other.record.inline_data());
+    fresh->begin = other.begin;
+    Free(data, other);
+  }
+  if (FindInline(data, fresh->end, false, &other) &&
+      other.record.length() + bytes->size() <= kInlineBytes) {
+    bytes->append(other.record.inline_data());
+    fresh->end = other.end;
+    Free(data, other);
+  }
+}
+
+void PutFresh(const FileData& data, Extent* fresh) {
+  fresh->record.set_length(fresh->end - fresh->begin);
+  fresh->record.set_generation(data.record.data_generation());
+  Put(data, *fresh);
+  data.record.set_data_bytes(data.record.data_bytes() + fresh->record.length());
+}
+
+// Puts the file into the purge queue, to be gone through from `offset` on.
+void QueuePurge(const FileData& data, uint64_t offset) {
+  const std::string key = keys::Purge(data.fs, data.inode);
+  pb::PurgeRecord purge;
+  if (data.txn.GetRecord(key, &purge)) offset = std::min(offset, purge.next_offset());
+  purge.set_next_offset(offset);
+  data.txn.PutRecord(key, purge);
+}
+
+// Older cuts at or beyond it are covered by the new one.
+bool AddCut(const FileData& data, uint64_t offset) {
+  auto* cuts = data.record.mutable_cuts();
+  int keep = 0;
+  while (keep < cuts->size() && cuts->Get(keep).offset() < offset) ++keep;
+  if (keep >= kMaxCuts) return false;
+  cuts->DeleteSubrange(keep, cuts->size() - keep);
+  pb::Cut* cut = cuts->Add();
+  cut->set_offset(offset);
+  cut->set_generation(data.record.data_generation());
+  return true;
+}
+
+void AddHole(uint64_t length, pb::ReadPlanResult* plan) {
+  if (length == 0) return;
+  pb::ReadPlanResult::Piece* piece = plan->add_pieces();
+  piece->set_length(static_cast<uint32_t>(length));
+  piece->set_hole(true);
+}
+
+void AddPiece(const Extent& part, pb::ReadPlanResult* plan) {
+  pb::ReadPlanResult::Piece* piece = plan->add_pieces();
+  piece->set_length(static_cast<uint32_t>(part.record.length()));
+  if (part.record.has_inline_data()) {
+    piece->set_inline_data(part.record.inline_data());
+    return;
+  }
+  const pb::BlobExtent& blob = part.record.blob();
+  *piece->mutable_blob()->mutable_id() = blob.id();
+  piece->mutable_blob()->set_blob_length(blob.blob_length());
+  piece->mutable_blob()->set_blob_offset(blob.blob_offset());
+}
+
+}  // namespace
+
+bool ExtentIsDead(const pb::InodeRecord& record, uint64_t offset, const pb::ExtentRecord& extent) {
+  for (const pb::Cut& cut : record.cuts())
+    if (offset >= cut.offset() && extent.generation() < cut.generation()) return true;
+  return false;
+}
+
+void WriteInlineExtent(FileData data, uint64_t offset, absl::string_view bytes) {
+  OPENEFS_CHECK(!bytes.empty() && bytes.size() <= kInlineBytes);
+  NextGeneration(data);
+  Extent fresh{offset, offset + bytes.size(), {}};
+  MakeRoom(data, fresh.begin, fresh.end);
+  fresh.record.set_inline_data(std::string(bytes));
+  JoinNeighbours(data, &fresh);
+  PutFresh(data, &fresh);
+}
+
+void WriteBlobExtent(FileData data, uint64_t offset, const pb::NewBlob& blob) {
+  OPENEFS_CHECK(blob.length() > 0);
+  NextGeneration(data);
+  Extent fresh{offset, offset + blob.length(), {}};
+  *fresh.record.mutable_blob()->mutable_id() = blob.id();
+  fresh.record.mutable_blob()->set_blob_length(blob.length());
+  AddBlobReference(data.txn, fresh.record.blob());
+  MakeRoom(data, fresh.begin, fresh.end);
+  PutFresh(data, &fresh);
+  QueueRepair(data.txn, blob);
+}
+
+bool TruncateExtents(FileData data, uint64_t size) {
+  std::vector<Extent> beyond = Collect(data, size, UINT64_MAX, kMaxExtentsPerEntry + 1);
+  if (beyond.empty()) return true;
+  NextGeneration(data);
+  const bool many = beyond.size() > kMaxExtentsPerEntry;
+  if (many) {
+    // What straddles the new end is cut to size now: a cut covers whole extents.
+    if (!AddCut(data, size)) return false;
+    if (beyond.front().begin < size) Carve(data, beyond.front(), size, UINT64_MAX);
+    QueuePurge(data, size);
+    return true;
+  }
+  for (const Extent& extent : beyond) Carve(data, extent, size, UINT64_MAX);
+  return true;
+}
+
+void FreeAllExtents(FileData data) {
+  const std::vector<Extent> all = Collect(data, 0, UINT64_MAX, kMaxExtentsPerEntry + 1);
+  if (all.size() > kMaxExtentsPerEntry) return QueuePurge(data, 0);
+  for (const Extent& extent : all) Free(data, extent);
+  data.txn.Delete(keys::Purge(data.fs, data.inode));
+}
+
+void PlanExtents(const Transaction& txn, FileSystemId fs, InodeId inode,
+                 const pb::InodeRecord& record, uint64_t offset, uint64_t count,
+                 pb::ReadPlanResult* plan) {
+  const uint64_t end = offset + count;
+  uint64_t at = offset;
+  ExtentScan scan(txn, fs, inode, offset);
+  for (Extent extent; at < end && scan.Next(&extent) && extent.begin < end;) {
+    if (ExtentIsDead(record, extent.begin, extent.record)) continue;
+    const uint64_t begin = std::max(extent.begin, at);
+    AddHole(begin - at, plan);
+    at = std::min(extent.end, end);
+    AddPiece(Part(extent, begin, at), plan);
+  }
+  AddHole(end - at, plan);
+}
+
+bool PurgeExtents(Transaction& txn, FileSystemId fs, InodeId inode, pb::InodeRecord* record,
+                  uint64_t now_ms, size_t* budget) {
+  const std::string key = keys::Purge(fs, inode);
+  pb::PurgeRecord purge;
+  if (!txn.GetRecord(key, &purge)) return true;
+  pb::InodeRecord gone;
+  gone.set_data_bytes(UINT64_MAX);  // of a file that is gone nobody counts the bytes
+  FileData data{txn, fs, inode, record != nullptr ? *record : gone, now_ms};
+  const std::vector<Extent> next = Collect(data, purge.next_offset(), UINT64_MAX, *budget);
+  for (const Extent& extent : next) {
+    if (record == nullptr || ExtentIsDead(*record, extent.begin, extent.record)) Free(data, extent);
+    purge.set_next_offset(extent.end);
+  }
+  const bool done = next.size() < *budget;
+  *budget -= next.size();
+  if (done) {
+    txn.Delete(key);
+    if (record != nullptr) record->clear_cuts();
+  } else {
+    txn.PutRecord(key, purge);
+  }
+  return done;
+}
+
+}  // namespace openefs::metadata
