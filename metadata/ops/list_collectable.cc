@@ -13,8 +13,8 @@ constexpr int64_t kNsPerMs = 1'000'000;
 
 }  // namespace
 
-pb::FsError ListCollectableOperation::Apply(OperationContext& context, const Request& request,
-                                            pb::OperationResult* result) {
+pb::FsError ListCollectableOp::Apply(OperationContext& context, const Request& request,
+                                     pb::OperationResult* result) {
   const auto now_ms = static_cast<uint64_t>(context.environment.wall_time_ns / kNsPerMs);
   const uint64_t ripe_ms = now_ms - std::min(now_ms, kCollectDelayMs);
   pb::CollectableResult* list = result->mutable_collectable();
