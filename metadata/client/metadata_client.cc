@@ -1,0 +1,314 @@
+#include "metadata/client/metadata_client.h"
+
+#include <algorithm>
+#include <list>
+#include <map>
+#include <thread>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/check.h"
+#include "common/clock.h"
+#include "common/mutex.h"
+#include "metadata/client/repeatable.h"
+
+namespace openefs::metadata {
+namespace {
+
+// How often the scheduler looks for attempts that take too long and calls whose patience is over.
+constexpr int64_t kScanMs = 100;
+
+// The wait between attempts grows to this many times the first one.
+constexpr int64_t kMaxWaitFactor = 10;
+
+using Response = absl::StatusOr<std::unique_ptr<pb::SegmentResponse>>;
+
+// One Execute until its callback has run. All but the constant members are guarded by the client's
+// mutex.
+struct Call {
+  // Constant.
+  std::unique_ptr<const pb::SegmentRequest> request;
+  bool may_repeat = false;
+  int64_t give_up_ms = 0;
+
+  SegmentCallback done;  // null: has run, or is about to
+  uint32_t attempt = 0;
+  NodeId target = 0;            // of the attempt under way
+  int64_t attempt_ends_ms = 0;  // 0: none under way, it waits for its next one
+  int64_t wait_ms = 0;
+  int hops = 0;  // attempts since the last wait
+  absl::Status last_error;
+  std::list<std::shared_ptr<Call>>::iterator place;  // among the outstanding
+};
+using CallPtr = std::shared_ptr<Call>;
+
+// A callback with what it shall get; run without any lock held.
+struct Completion {
+  SegmentCallback done;
+  Response response;
+  void Run() && {
+    if (done) std::move(done)(std::move(response));
+  }
+};
+
+class RoutingClient;
+
+// Answers of endpoints that come after the client has gone stop here.
+class Gate {
+ public:
+  explicit Gate(RoutingClient* client) : client_(client) {}
+
+  // Null: closed. Otherwise Leave must follow.
+  RoutingClient* Enter() {
+    MutexLock lock(mu_);
+    if (client_ != nullptr) ++inside_;
+    return client_;
+  }
+  void Leave() {
+    MutexLock lock(mu_);
+    if (--inside_ == 0) empty_.SignalAll();
+  }
+  void Close() {
+    MutexLock lock(mu_);
+    client_ = nullptr;
+    while (inside_ > 0) empty_.Wait(mu_);
+  }
+
+ private:
+  Mutex mu_;
+  CondVar empty_;
+  RoutingClient* client_ ABSL_GUARDED_BY(mu_);
+  int inside_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+class RoutingClient final : public MetadataClient {
+ public:
+  RoutingClient(std::map<NodeId, std::unique_ptr<MetadataEndpoint>> endpoints,
+                MetadataClientOptions options)
+      : endpoints_(std::move(endpoints)),
+        options_(options),
+        gate_(std::make_shared<Gate>(this)),
+        scheduler_([this] { RunScheduler(); }) {
+    OPENEFS_CHECK(!endpoints_.empty());
+  }
+
+  ~RoutingClient() override {
+    std::list<CallPtr> left;
+    {
+      MutexLock lock(mu_);
+      stopping_ = true;
+      wake_.SignalAll();
+    }
+    scheduler_.join();
+    gate_->Close();
+    {
+      MutexLock lock(mu_);
+      left.swap(outstanding_);
+    }
+    for (const CallPtr& call : left) {
+      std::exchange(call->done, nullptr)(absl::CancelledError("the metadata client goes away"));
+    }
+  }
+
+  void Execute(std::unique_ptr<pb::SegmentRequest> request, SegmentCallback done) override {
+    auto call = std::make_shared<Call>();
+    call->may_repeat = MayRepeat(*request);
+    call->request = std::move(request);
+    call->give_up_ms = NowMs() + options_.patience_ms;
+    call->wait_ms = options_.retry_wait_ms;
+    {
+      MutexLock lock(mu_);
+      if (!stopping_) {
+        call->done = std::move(done);
+        call->place = outstanding_.insert(outstanding_.end(), call);
+      }
+    }
+    if (done) return done(absl::CancelledError("the metadata client goes away"));
+    Attempt(call);
+  }
+
+ private:
+  static int64_t NowMs() { return SystemClock::Get()->MonotonicMs(); }
+
+  // Sends the request to the node that should lead. Without mu_: an endpoint may answer at once.
+  void Attempt(const CallPtr& call) ABSL_LOCKS_EXCLUDED(mu_) {
+    uint32_t attempt = 0;
+    NodeId target = 0;
+    {
+      MutexLock lock(mu_);
+      if (!call->done) return;
+      attempt = ++call->attempt;
+      target = call->target = Leader(call->request->group());
+      call->attempt_ends_ms = NowMs() + options_.attempt_timeout_ms;
+    }
+    endpoints_.find(target)->second->Execute(std::make_unique<pb::SegmentRequest>(*call->request),
+                                             [gate = gate_, call, attempt](Response response) {
+                                               RoutingClient* client = gate->Enter();
+                                               if (client == nullptr) return;
+                                               Completion completion = client->OnAnswer(
+                                                   call, attempt, std::move(response));
+                                               gate->Leave();
+                                               std::move(completion).Run();
+                                             });
+  }
+
+  Completion OnAnswer(const CallPtr& call, uint32_t attempt, Response response)
+      ABSL_LOCKS_EXCLUDED(mu_) {
+    {
+      MutexLock lock(mu_);
+      if (!call->done) return {};
+      if (response.ok()) return Finish(call, std::move(response));
+      if (attempt != call->attempt || call->attempt_ends_ms == 0) return {};  // given up on before
+      if (!Reroute(call, response.status())) return Finish(call, response.status());
+      if (call->attempt_ends_ms == 0) return {};  // waits
+    }
+    Attempt(call);
+    return {};
+  }
+
+  // After a failed attempt: where to go next, and whether at once or after a wait. False: nowhere,
+  // the caller has to hear of it.
+  bool Reroute(const CallPtr& call, const absl::Status& failure)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    call->last_error = failure;
+    const GroupId group = call->request->group();
+    switch (failure.code()) {
+      case absl::StatusCode::kFailedPrecondition:
+        FollowHint(group, call->target, failure.message());
+        break;
+      case absl::StatusCode::kUnavailable:
+        TryNext(group, call->target);
+        break;
+      case absl::StatusCode::kUnknown:
+        if (!call->may_repeat) return false;
+        TryNext(group, call->target);
+        break;
+      default:
+        return false;
+    }
+    const bool busy = failure.code() == absl::StatusCode::kUnavailable;
+    const bool at_once = !busy && ++call->hops <= static_cast<int>(endpoints_.size());
+    if (!at_once) Delay(call);
+    return true;
+  }
+
+  void Delay(const CallPtr& call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    call->hops = 0;
+    call->attempt_ends_ms = 0;
+    retries_.emplace(NowMs() + call->wait_ms, call);
+    call->wait_ms = std::min(call->wait_ms * 2, options_.retry_wait_ms * kMaxWaitFactor);
+    wake_.Signal();
+  }
+
+  Completion Finish(const CallPtr& call, Response response) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    outstanding_.erase(call->place);
+    Completion completion;
+    completion.done = std::exchange(call->done, nullptr);
+    completion.response = std::move(response);
+    return completion;
+  }
+
+  // The node a request for `group` goes to: the last one that was said to lead it.
+  NodeId Leader(GroupId group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return leaders_.try_emplace(group, endpoints_.begin()->first).first->second;
+  }
+
+  void FollowHint(GroupId group, NodeId from, absl::string_view hint)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    NodeId leader = 0;
+    if (absl::SimpleAtoi(hint, &leader) && endpoints_.contains(leader)) {
+      leaders_[group] = leader;
+    } else {
+      TryNext(group, from);
+    }
+  }
+
+  // Another call may have learnt better meanwhile: only a group still at `from` moves on.
+  void TryNext(GroupId group, NodeId from) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (Leader(group) != from) return;
+    auto next = endpoints_.upper_bound(from);
+    leaders_[group] = next == endpoints_.end() ? endpoints_.begin()->first : next->first;
+  }
+
+  void RunScheduler() {
+    while (true) {
+      std::vector<CallPtr> due;
+      std::vector<Completion> over;
+      {
+        MutexLock lock(mu_);
+        if (stopping_) return;
+        wake_.WaitForMs(mu_, std::max<int64_t>(NextWakeMs() - NowMs(), 0));
+        if (stopping_) return;
+        due = TakeDue();
+        if (NowMs() >= next_scan_ms_) Scan(&due, &over);
+      }
+      for (Completion& completion : over) std::move(completion).Run();
+      for (const CallPtr& call : due) Attempt(call);
+    }
+  }
+
+  int64_t NextWakeMs() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return retries_.empty() ? next_scan_ms_ : std::min(next_scan_ms_, retries_.begin()->first);
+  }
+
+  std::vector<CallPtr> TakeDue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    std::vector<CallPtr> due;
+    const int64_t now_ms = NowMs();
+    while (!retries_.empty() && retries_.begin()->first <= now_ms) {
+      due.push_back(std::move(retries_.begin()->second));
+      retries_.erase(retries_.begin());
+    }
+    return due;
+  }
+
+  // Attempts without an answer, and calls that have waited long enough.
+  void Scan(std::vector<CallPtr>* due, std::vector<Completion>* over)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    const int64_t now_ms = NowMs();
+    next_scan_ms_ = now_ms + kScanMs;
+    for (auto it = outstanding_.begin(); it != outstanding_.end();) {
+      CallPtr call = *it++;  // Finish takes it out
+      const bool silent = call->attempt_ends_ms != 0 && now_ms >= call->attempt_ends_ms;
+      const absl::Status silence = absl::UnknownError("no answer in time");
+      if (silent && !Reroute(call, silence)) {
+        over->push_back(Finish(call, silence));
+      } else if (now_ms >= call->give_up_ms) {
+        over->push_back(Finish(call, OutOfPatience(*call)));
+      } else if (silent && call->attempt_ends_ms != 0) {
+        due->push_back(std::move(call));
+      }
+    }
+  }
+
+  static absl::Status OutOfPatience(const Call& call) {
+    return absl::UnavailableError(
+        absl::StrCat("no leader of group ", call.request->group(), ": ",
+                     call.last_error.ok() ? "no answer" : call.last_error.ToString()));
+  }
+
+  // Constant.
+  const std::map<NodeId, std::unique_ptr<MetadataEndpoint>> endpoints_;
+  const MetadataClientOptions options_;
+  const std::shared_ptr<Gate> gate_;
+
+  Mutex mu_;
+  CondVar wake_;
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  std::list<CallPtr> outstanding_ ABSL_GUARDED_BY(mu_);
+  std::multimap<int64_t, CallPtr> retries_ ABSL_GUARDED_BY(mu_);  // by when
+  absl::flat_hash_map<GroupId, NodeId> leaders_ ABSL_GUARDED_BY(mu_);
+  int64_t next_scan_ms_ ABSL_GUARDED_BY(mu_) = 0;
+
+  std::thread scheduler_;  // last: it uses all of the above
+};
+
+}  // namespace
+
+std::unique_ptr<MetadataClient> MakeMetadataClient(
+    std::map<NodeId, std::unique_ptr<MetadataEndpoint>> endpoints, MetadataClientOptions options) {
+  return std::make_unique<RoutingClient>(std::move(endpoints), options);
+}
+
+}  // namespace openefs::metadata

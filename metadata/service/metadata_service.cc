@@ -1,0 +1,151 @@
+#include "metadata/service/metadata_service.h"
+
+#include <atomic>
+#include <map>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "common/check.h"
+#include "common/mutex.h"
+#include "common/random.h"
+#include "common/store_directory.h"
+#include "metadata/service/group.h"
+#include "metadata/service/request_check.h"
+#include "metadata/service/worker_pool.h"
+
+namespace openefs::metadata {
+namespace {
+
+// Often enough that a data node is set down soon after its timeout, seldom enough to cost nothing.
+constexpr int64_t kTendMs = 200;
+
+constexpr size_t kMaxJobsQueued = kMaxReadsInFlight;
+
+class Service final : public MetadataService {
+ public:
+  Service(MetadataServiceOptions options, replication::Transport* transport, const Clock* clock)
+      : options_(std::move(options)), transport_(transport), clock_(clock) {}
+
+  ~Service() override { Stop(); }
+
+  absl::Status Start() override {
+    OPENEFS_CHECK(node_ == nullptr);
+    if (absl::Status opened = OpenStores(); !opened.ok()) return opened;
+    absl::Status started = node_->Start();
+    if (!started.ok()) return started;
+    tender_ = std::thread([this] { Tend(); });
+    serving_.store(true, std::memory_order_release);
+    return absl::OkStatus();
+  }
+
+  void Stop() override {
+    serving_.store(false, std::memory_order_release);
+    {
+      MutexLock lock(mu_);
+      stopping_ = true;
+      wake_.SignalAll();
+    }
+    if (tender_.joinable()) tender_.join();
+    // In this order everything under way is answered: proposals and barriers by the node, reads
+    // that have passed their barrier by the workers.
+    if (node_ != nullptr) node_->Stop();
+    if (workers_ != nullptr) workers_->Stop();
+  }
+
+  void Execute(std::unique_ptr<pb::SegmentRequest> request, SegmentCallback done) override {
+    if (!serving_.load(std::memory_order_acquire)) {
+      return done(absl::UnavailableError("the metadata service is not running"));
+    }
+    const size_t bytes = request->ByteSizeLong();
+    if (absl::Status sound = CheckRequest(*request, bytes); !sound.ok()) return done(sound);
+    auto group = groups_.find(request->group());
+    if (group == groups_.end()) {
+      return done(absl::InvalidArgumentError(absl::StrCat("no group ", request->group(), " here")));
+    }
+    group->second->Execute(std::move(request), bytes, std::move(done));
+  }
+
+  MetadataStatus Status() const override {
+    MetadataStatus status;
+    status.node_id = options_.node_id;
+    status.az = options_.az;
+    if (!serving_.load(std::memory_order_acquire)) return status;
+    for (GroupId group : options_.groups) status.groups.push_back(node_->Status(group));
+    return status;
+  }
+
+ private:
+  absl::Status OpenStores() {
+    absl::StatusOr<std::unique_ptr<StoreDirectory>> directory = StoreDirectory::Open(
+        options_.directory, {{"role", "metadata"},
+                             {"node", absl::StrCat(options_.node_id)},
+                             {"cluster", absl::BytesToHexString(options_.cluster_id)}});
+    if (!directory.ok()) return directory.status();
+    directory_ = *std::move(directory);
+    workers_ = std::make_unique<WorkerPool>(options_.read_threads, kMaxJobsQueued);
+    replication::ReplicaNodeOptions node_options;
+    node_options.node_id = options_.node_id;
+    node_options.cluster_id = options_.cluster_id;
+    node_options.directory = directory_->path() + "/log";
+    node_options.voters = options_.voters;
+    node_ = replication::MakeReplicaNode(std::move(node_options), transport_, clock_);
+    for (GroupId group : options_.groups) {
+      if (absl::Status opened = OpenGroup(group); !opened.ok()) return opened;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status OpenGroup(GroupId id) {
+    absl::StatusOr<std::unique_ptr<KvEngine>> engine =
+        OpenRocksKv(absl::StrCat(directory_->path(), "/group-", id));
+    if (!engine.ok()) return engine.status();
+    auto group = std::make_unique<Group>(Group::Parts{.id = id,
+                                                      .node = node_.get(),
+                                                      .workers = workers_.get(),
+                                                      .clock = clock_,
+                                                      .random = SystemRandom::Get()},
+                                         *std::move(engine), options_);
+    node_->AddGroup(id, group->machine());
+    groups_.emplace(id, std::move(group));
+    return absl::OkStatus();
+  }
+
+  void Tend() {
+    MutexLock lock(mu_);
+    while (!stopping_) {
+      mu_.Unlock();
+      for (auto& [id, group] : groups_) group->Tend();
+      mu_.Lock();
+      if (!stopping_) wake_.WaitForMs(mu_, kTendMs);
+    }
+  }
+
+  // Constant once started. Groups go before what they use.
+  const MetadataServiceOptions options_;
+  replication::Transport* const transport_;
+  const Clock* const clock_;
+  std::unique_ptr<StoreDirectory> directory_;
+  std::unique_ptr<WorkerPool> workers_;
+  std::map<GroupId, std::unique_ptr<Group>> groups_;
+  std::unique_ptr<replication::ReplicaNode> node_;  // goes first: it uses the groups' machines
+
+  std::atomic<bool> serving_{false};
+
+  Mutex mu_;
+  CondVar wake_;
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+
+  std::thread tender_;
+};
+
+}  // namespace
+
+std::unique_ptr<MetadataService> MakeMetadataService(MetadataServiceOptions options,
+                                                     replication::Transport* transport,
+                                                     const Clock* clock) {
+  return std::make_unique<Service>(std::move(options), transport, clock);
+}
+
+}  // namespace openefs::metadata
