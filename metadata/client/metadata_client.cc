@@ -47,7 +47,7 @@ using CallPtr = std::shared_ptr<Call>;
 // A callback with what it shall get; run without any lock held.
 struct Completion {
   SegmentCallback done;
-  Response response;
+  Response response{absl::UnknownError("")};
   void Run() && {
     if (done) std::move(done)(std::move(response));
   }
@@ -158,14 +158,15 @@ class RoutingClient final : public MetadataClient {
       ABSL_LOCKS_EXCLUDED(mu_) {
     {
       MutexLock lock(mu_);
-      if (!call->done) return {};
+      if (!call->done) return Completion();
       if (response.ok()) return Finish(call, std::move(response));
-      if (attempt != call->attempt || call->attempt_ends_ms == 0) return {};  // given up on before
+      if (attempt != call->attempt || call->attempt_ends_ms == 0)
+        return Completion();  // given up on before
       if (!Reroute(call, response.status())) return Finish(call, response.status());
-      if (call->attempt_ends_ms == 0) return {};  // waits
+      if (call->attempt_ends_ms == 0) return Completion();  // waits
     }
     Attempt(call);
-    return {};
+    return Completion();
   }
 
   // After a failed attempt: where to go next, and whether at once or after a wait. False: nowhere,

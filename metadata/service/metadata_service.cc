@@ -33,8 +33,8 @@ class Service final : public MetadataService {
   absl::Status Start() override {
     OPENEFS_CHECK(node_ == nullptr);
     if (absl::Status opened = OpenStores(); !opened.ok()) return opened;
-    absl::Status started = node_->Start();
-    if (!started.ok()) return started;
+    if (absl::Status started = node_->Start(); !started.ok()) return started;
+    started_ = true;
     tender_ = std::thread([this] { Tend(); });
     serving_.store(true, std::memory_order_release);
     return absl::OkStatus();
@@ -50,7 +50,7 @@ class Service final : public MetadataService {
     if (tender_.joinable()) tender_.join();
     // In this order everything under way is answered: proposals and barriers by the node, reads
     // that have passed their barrier by the workers.
-    if (node_ != nullptr) node_->Stop();
+    if (started_) node_->Stop();
     if (workers_ != nullptr) workers_->Stop();
   }
 
@@ -130,6 +130,9 @@ class Service final : public MetadataService {
   std::unique_ptr<WorkerPool> workers_;
   std::map<GroupId, std::unique_ptr<Group>> groups_;
   std::unique_ptr<replication::ReplicaNode> node_;  // goes first: it uses the groups' machines
+
+  // The thread that starts and stops it.
+  bool started_ = false;
 
   std::atomic<bool> serving_{false};
 
