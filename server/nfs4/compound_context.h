@@ -35,6 +35,9 @@ struct CompoundContext {
   bool current_is_pseudo_root = false;
   bool saved_is_pseudo_root = false;
 
+  // Whether the operation being planned or finished is the COMPOUND's last.
+  bool is_last = false;
+
   // How many bytes the operation being planned or finished may still put into the reply after its
   // status; the session's limit (RFC 8881 2.10.6.4). READ and READDIR cut what they return to it.
   uint32_t max_reply_bytes = 0;

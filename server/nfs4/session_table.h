@@ -46,7 +46,7 @@ struct SlotVerdict {
   enum class Kind {
     kExecute,  // run it and call End
     kReplay,   // answer `reply`
-    kJoined,   // the joiner will be called
+    kRunning,  // a copy of it runs: Join
     kError,    // SEQUENCE fails with `status`
   };
   Kind kind;
@@ -82,8 +82,12 @@ struct Session {
   const uint32_t max_operations;
   const uint32_t slots;
 
-  // RFC 8881 2.10.6.1 and 18.46. `joiner` is called only after kJoined.
-  SlotVerdict Begin(const SlotRequest& request, Joiner joiner) ABSL_LOCKS_EXCLUDED(mu_);
+  // RFC 8881 2.10.6.1 and 18.46.
+  SlotVerdict Begin(const SlotRequest& request) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // True: `joiner` will be called with the reply of the copy that runs. False: none runs any more,
+  // Begin again.
+  bool Join(const SlotRequest& request, Joiner joiner) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Ends what Begin said to execute and calls the joiners with `reply`. With `keep`, `reply` also
   // answers later retries, if there is room.
@@ -104,13 +108,17 @@ struct Session {
     uint64_t connection_id = 0;  // 0: the slot was not used yet
     ReplyBody kept;
     size_t kept_bytes = 0;
-    // While running: what to go back to for kUndecided.
-    bool previous_known = false;
-    uint32_t previous_sequence_id = 0;
+    // While running: what to go back to unless it ends with kDone; and who waits for it.
+    struct {
+      bool known = false;
+      uint32_t sequence_id = 0;
+      uint64_t fingerprint = 0;
+      uint64_t connection_id = 0;
+    } previous;
     std::vector<Joiner> joiners;
   };
 
-  SlotVerdict BeginRunning(Slot& slot, const SlotRequest& request, Joiner joiner)
+  SlotVerdict BeginRunning(const Slot& slot, const SlotRequest& request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   SlotVerdict BeginIdle(Slot& slot, const SlotRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   SlotVerdict Start(Slot& slot, const SlotRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -22,10 +22,10 @@ boost::asio::awaitable<T> Await(Start start) {
       [&start](auto handler) {
         start(absl::AnyInvocable<void(T)>([handler = std::move(handler)](T value) mutable {
           const auto executor = boost::asio::get_associated_executor(handler);
-          boost::asio::post(executor, [handler = std::move(handler),
-                                       value = std::move(value)]() mutable {
-            std::move(handler)(std::move(value));
-          });
+          boost::asio::post(executor,
+                            [handler = std::move(handler), value = std::move(value)]() mutable {
+                              std::move(handler)(std::move(value));
+                            });
         }));
       },
       boost::asio::use_awaitable);

@@ -1,0 +1,48 @@
+// Listens and serves one program to any number of connections.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/clock.h"
+#include "server/rpc/connection.h"
+#include "server/rpc/io_pool.h"
+#include "server/rpc/program.h"
+
+namespace openefs::rpc {
+
+struct ServerOptions {
+  std::vector<std::string> addresses;  // IP addresses, at least one
+  uint16_t port = 0;                   // 0: any
+  size_t max_connections = 25'000;     // as EFS; one more is accepted and closed at once
+  ConnectionLimits limits;
+};
+
+class Server {
+ public:
+  // `io` and `clock` outlive it.
+  Server(ServerOptions options, IoPool* io, const Clock* clock);
+  // Waits until the last request has ended.
+  ~Server();
+
+  // Binds and listens; clients may connect, nobody answers them yet. One clear error for an address
+  // that cannot be used.
+  absl::Status Listen();
+
+  // Begins to accept. `program` outlives the server.
+  void Serve(Program* program);
+
+  // Accepts no more, lets requests under way end for up to `grace_ms`, closes all connections.
+  void Stop(int64_t grace_ms);
+
+  uint16_t port() const;  // after Listen
+
+ private:
+  struct Impl;
+  const std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace openefs::rpc
