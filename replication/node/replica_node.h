@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "common/ids.h"
+#include "replication/log/segment.h"
 #include "replication/node/state_machine.h"
 #include "replication/node/transport.h"
 
@@ -29,6 +30,11 @@ struct ReplicaNodeOptions {
   int election_ticks = 10;  // 500 ms, and up to twice that by chance
   size_t max_proposal_bytes_in_flight = size_t{64} << 20;
   size_t max_proposals_in_flight = 16384;
+
+  uint64_t segment_bytes = uint64_t{64} << 20;  // of the log's files
+  // A state machine is asked to flush when its group's log has grown by this much.
+  uint64_t flush_log_bytes = uint64_t{64} << 20;
+  LogFaultHook log_fault;  // tests only: see segment.h
 };
 
 struct GroupStatus {

@@ -1,0 +1,155 @@
+#include "replication/node/applier.h"
+
+#include <string>
+
+#include "common/check.h"
+#include "common/log.h"
+
+namespace openefs::replication {
+namespace {
+
+// One Apply: large batches save the state machine writes, very large ones delay the first answers.
+constexpr size_t kMaxApplyEntries = 1024;
+
+}  // namespace
+
+Applier::Applier(GroupId group, StateMachine* machine, Inbox* inbox)
+    : group_(group), machine_(machine), inbox_(inbox), applied_(machine->AppliedIndex()) {}
+
+void Applier::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void Applier::Stop() {
+  {
+    MutexLock lock(mu_);
+    stop_ = true;
+  }
+  work_.Signal();
+  if (thread_.joinable()) thread_.join();
+  std::deque<ApplyTask> left;
+  {
+    MutexLock lock(mu_);
+    left.swap(queue_);
+  }
+  for (ApplyTask& task : left) Drop(task);
+}
+
+void Applier::Submit(ApplyTask task) {
+  ++submitted_;
+  bool wake;
+  {
+    MutexLock lock(mu_);
+    queue_.push_back(std::move(task));
+    wake = std::exchange(waiting_, false);
+  }
+  if (wake) work_.Signal();
+}
+
+std::vector<ApplyTask> Applier::Take() {
+  MutexLock lock(mu_);
+  while (queue_.empty() && !stop_) {
+    waiting_ = true;
+    work_.Wait(mu_);
+  }
+  waiting_ = false;
+  std::vector<ApplyTask> tasks;
+  size_t entries = 0;
+  while (!stop_ && !queue_.empty() && entries < kMaxApplyEntries) {
+    entries += queue_.front().items.size();
+    tasks.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  return tasks;
+}
+
+void Applier::Run() {
+  while (true) {
+    std::vector<ApplyTask> tasks = Take();
+    if (tasks.empty()) return;
+    const size_t count = tasks.size();
+    Carry(std::move(tasks));
+    done_.fetch_add(count, std::memory_order_release);
+  }
+}
+
+// Entries of consecutive tasks become one Apply, up to a task that has more to do than entries.
+void Applier::Carry(std::vector<ApplyTask> tasks) {
+  std::vector<ApplyTask::Item> items;
+  for (ApplyTask& task : tasks) {
+    if (failed_) {
+      Drop(task);
+      continue;
+    }
+    std::move(task.items.begin(), task.items.end(), std::back_inserter(items));
+    task.items.clear();
+    const bool more = task.leadership != ApplyTask::Leadership::kUnchanged || task.flush ||
+                      !task.barriers.empty() || &task == &tasks.back();
+    if (!more) continue;
+    Apply(std::exchange(items, {}));
+    if (failed_) {
+      Drop(task);
+    } else {
+      Finish(task);
+    }
+  }
+}
+
+void Applier::Apply(std::vector<ApplyTask::Item> items) {
+  if (items.empty()) return;
+  std::vector<CommittedEntry> entries;
+  entries.reserve(items.size());
+  for (ApplyTask::Item& item : items) {
+    const raft::Entry& e = item.entry;
+    const bool normal = e.kind == raft::EntryKind::kNormal && e.data != nullptr;
+    entries.push_back({e.index, e.term, normal ? absl::string_view(*e.data) : absl::string_view(),
+                       std::move(item.context)});
+  }
+  OPENEFS_CHECK(entries.front().index == applied_index() + 1);
+  const absl::Status status = machine_->Apply(entries);
+  if (!status.ok()) {
+    Fail(status);
+    for (CommittedEntry& entry : entries) {
+      if (entry.context != nullptr) entry.context->OnDropped(absl::UnknownError("apply failed"));
+    }
+    return;
+  }
+  applied_.store(entries.back().index, std::memory_order_release);
+  for (CommittedEntry& entry : entries) {
+    if (entry.context != nullptr) entry.context->OnApplied();
+  }
+}
+
+void Applier::Finish(ApplyTask& task) {
+  if (task.leadership == ApplyTask::Leadership::kGained) machine_->OnLeader(task.term);
+  if (task.leadership == ApplyTask::Leadership::kLost) machine_->OnFollower();
+  for (BarrierCallback& done : task.barriers) done(absl::OkStatus());
+  if (task.flush) Flush();
+}
+
+void Applier::Flush() {
+  const auto index = machine_->Flush();
+  if (!index.ok()) return Fail(index.status());
+  OPENEFS_CHECK(*index <= applied_index());
+  inbox_->AddFlushed({group_, *index});
+}
+
+void Applier::Drop(ApplyTask& task) {
+  for (ApplyTask::Item& item : task.items) {
+    if (item.context != nullptr) {
+      item.context->OnDropped(absl::UnknownError("committed, but this replica has stopped"));
+    }
+  }
+  for (BarrierCallback& done : task.barriers) {
+    done(absl::UnavailableError("this replica has stopped"));
+  }
+}
+
+void Applier::Fail(absl::Status why) {
+  failed_ = true;
+  Log(LogLevel::kError, "raft.state_machine_failed",
+      {{"group", group_}, {"error", std::string(why.message())}});
+  inbox_->AddFailure({group_, std::move(why)});
+}
+
+}  // namespace openefs::replication

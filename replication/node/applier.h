@@ -1,0 +1,87 @@
+// Applier: the thread of one group that feeds its state machine.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "common/ids.h"
+#include "common/mutex.h"
+#include "replication/node/inbox.h"
+#include "replication/node/state_machine.h"
+#include "replication/raft/entry.h"
+
+namespace openefs::replication {
+
+// Carried out in the order of the members.
+struct ApplyTask {
+  struct Item {
+    raft::Entry entry;
+    std::shared_ptr<ProposalContext> context;  // null: not proposed here
+    InFlight::Ticket ticket;
+  };
+  enum class Leadership { kUnchanged, kGained, kLost };
+
+  std::vector<Item> items;
+  Leadership leadership = Leadership::kUnchanged;
+  uint64_t term = 0;  // with kGained
+  std::vector<BarrierCallback> barriers;
+  bool flush = false;
+};
+
+class Applier {
+ public:
+  Applier(GroupId group, StateMachine* machine, Inbox* inbox);
+  ~Applier() { Stop(); }
+
+  void Start();
+  // Finishes the Apply under way; what is queued is dropped: contexts as UNKNOWN, barriers as
+  // UNAVAILABLE.
+  void Stop();
+
+  // Loop thread.
+  void Submit(ApplyTask task);
+  // Whether everything submitted is carried out. Loop thread.
+  bool Idle() const { return done_.load(std::memory_order_acquire) == submitted_; }
+
+  // Any thread.
+  uint64_t applied_index() const { return applied_.load(std::memory_order_acquire); }
+
+ private:
+  void Run();
+  std::vector<ApplyTask> Take();
+  void Carry(std::vector<ApplyTask> tasks);
+  void Apply(std::vector<ApplyTask::Item> items);
+  void Finish(ApplyTask& task);
+  void Flush();
+  void Drop(ApplyTask& task);
+  void Fail(absl::Status why);
+
+  // Constant.
+  const GroupId group_;
+  StateMachine* const machine_;
+  Inbox* const inbox_;
+
+  // Loop thread only.
+  uint64_t submitted_ = 0;
+
+  std::atomic<uint64_t> done_{0};
+  std::atomic<uint64_t> applied_;
+
+  // Applier thread only.
+  bool failed_ = false;
+
+  Mutex mu_;
+  CondVar work_;
+  std::deque<ApplyTask> queue_ ABSL_GUARDED_BY(mu_);
+  bool waiting_ ABSL_GUARDED_BY(mu_) = false;
+  bool stop_ ABSL_GUARDED_BY(mu_) = false;
+
+  std::thread thread_;
+};
+
+}  // namespace openefs::replication

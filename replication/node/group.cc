@@ -1,0 +1,309 @@
+#include "replication/node/group.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/check.h"
+#include "common/log.h"
+
+namespace openefs::replication {
+namespace {
+
+// Rounds of heartbeats for read barriers under way at once. Callers that come meanwhile share the
+// next one, which makes their cost per read fall as their number grows.
+constexpr size_t kMaxBarrierRounds = 4;
+
+// Entries that make a record about truncation worth its write while a follower is behind.
+constexpr uint64_t kTruncateStep = 4096;
+
+metrics::Labels GroupLabels(NodeId node, GroupId group) {
+  return {{"node", std::to_string(node)}, {"group", std::to_string(group)}};
+}
+
+absl::Status NotLeader() { return absl::UnavailableError("this replica does not lead the group"); }
+
+}  // namespace
+
+Group::Group(GroupId id, raft::RaftOptions options, raft::DurableState durable,
+             StateMachine* machine, Inbox* inbox, uint64_t flush_log_bytes)
+    : id_(id),
+      flush_log_bytes_(flush_log_bytes),
+      core_(options, durable),
+      applier_(id, machine, inbox),
+      handed_out_(durable.applied_index),
+      flushed_index_(durable.applied_index),
+      noted_term_(durable.hard_state.term),
+      proposals_metric_(metrics::GetCounter("openefs_raft_proposals_total",
+                                            "Entries proposed to the group on its leader.",
+                                            GroupLabels(options.id, id))),
+      elections_metric_(metrics::GetCounter("openefs_raft_elections_total",
+                                            "Elections this replica stood for.",
+                                            GroupLabels(options.id, id))),
+      leads_metric_(metrics::GetGauge("openefs_raft_leads", "1 while this replica leads.",
+                                      GroupLabels(options.id, id))),
+      commit_metric_(metrics::GetGauge("openefs_raft_commit_index", "Last entry committed.",
+                                       GroupLabels(options.id, id))),
+      applied_metric_(metrics::GetGauge("openefs_raft_applied_index", "Last entry applied.",
+                                        GroupLabels(options.id, id))) {}
+
+void Group::Stop() {
+  Fail(absl::UnavailableError("this node is stopping"));
+  applier_.Stop();
+}
+
+void Group::Step(pb::RaftMessage message) {
+  if (!failed_) core_.Step(std::move(message));
+}
+
+void Group::Tick() {
+  if (!failed_) core_.Tick();
+}
+
+void Group::OnPersisted(uint64_t write_id) {
+  if (!failed_) core_.OnPersisted(write_id);
+}
+
+void Group::OnEntriesRead(ReadEntries read) {
+  if (!failed_) core_.OnEntriesRead(read.read, std::move(read.entries));
+}
+
+void Group::OnFlushed(uint64_t index) {
+  flush_requested_ = false;
+  flushed_index_ = std::max(flushed_index_, index);
+}
+
+void Group::Fail(const absl::Status& why) {
+  if (failed_) return;
+  failed_ = true;
+  for (Pending& pending : pending_) {
+    pending.context->OnDropped(absl::UnknownError(why.message()));
+  }
+  pending_.clear();
+  for (BarrierRound& round : rounds_) {
+    for (BarrierCallback& done : round.waiting) done(absl::UnavailableError(why.message()));
+  }
+  rounds_.clear();
+  DropWaiting();
+  if (std::exchange(announced_term_, 0) != 0) {
+    ApplyTask task;
+    task.leadership = ApplyTask::Leadership::kLost;
+    applier_.Submit(std::move(task));
+  }
+}
+
+void Group::DropWaiting() {
+  for (Proposal& proposal : std::exchange(proposals_, {})) proposal.context->OnDropped(NotLeader());
+  for (BarrierCallback& done : std::exchange(barriers_, {})) done(NotLeader());
+}
+
+void Group::Process(LoopOutput& out) {
+  if (failed_) return DropWaiting();
+  core_.OnApplied(applier_.applied_index());
+  NoteLeadership();
+  AppendProposals();
+  StartBarrierRound();
+  while (core_.HasReady()) {
+    HandOut(core_.TakeReady(), out);
+    StartBarrierRound();
+  }
+  NoteRole();
+  if (bytes_since_flush_ >= flush_log_bytes_) RequestFlush();
+  MaybeTruncate(out);
+}
+
+// What changes for proposers and the state machine when this replica no longer leads.
+void Group::NoteLeadership() {
+  const uint64_t leading_term = core_.leads() ? core_.term() : 0;
+  if (pending_term_ != leading_term) {
+    DropPendingAfter(core_.commit_index());
+    pending_term_ = leading_term;
+  }
+  if (announced_term_ != 0 && announced_term_ != leading_term) {
+    announced_term_ = 0;
+    ApplyTask task;
+    task.leadership = ApplyTask::Leadership::kLost;
+    applier_.Submit(std::move(task));
+  }
+}
+
+// What is committed is answered when it is applied.
+void Group::DropPendingAfter(uint64_t index) {
+  while (!pending_.empty() && pending_.back().index > index) {
+    pending_.back().context->OnDropped(
+        absl::UnknownError("leadership was lost before the entry was committed"));
+    pending_.pop_back();
+  }
+}
+
+void Group::AppendProposals() {
+  std::vector<Proposal> accepted;
+  for (Proposal& proposal : std::exchange(proposals_, {})) {
+    if (!core_.leads()) {
+      proposal.context->OnDropped(NotLeader());
+    } else if (!proposal.ticket.held()) {
+      proposal.context->OnDropped(absl::UnavailableError("too many proposals in flight"));
+    } else {
+      accepted.push_back(std::move(proposal));
+    }
+  }
+  if (accepted.empty()) return;
+  std::vector<std::shared_ptr<const std::string>> data;
+  for (Proposal& proposal : accepted) data.push_back(std::move(proposal.data));
+  uint64_t index = core_.Propose(std::move(data));
+  OPENEFS_CHECK(index != 0);
+  for (Proposal& proposal : accepted) {
+    pending_.push_back(
+        {index++, core_.term(), std::move(proposal.context), std::move(proposal.ticket)});
+  }
+  proposals_metric_.Add(accepted.size());
+}
+
+void Group::StartBarrierRound() {
+  if (barriers_.empty()) return;
+  if (!core_.leads()) {
+    for (BarrierCallback& done : std::exchange(barriers_, {})) done(NotLeader());
+    return;
+  }
+  if (rounds_.size() >= kMaxBarrierRounds) return;
+  rounds_.push_back({++last_round_, std::exchange(barriers_, {})});
+  core_.ReadBarrier(last_round_);
+}
+
+void Group::HandOut(raft::Ready ready, LoopOutput& out) {
+  HandOutWrites(ready, out);
+  for (pb::RaftMessage& message : ready.messages) out.outbox->Add(std::move(message));
+  for (const raft::Ready::LogRead& read : ready.reads) out.reads.push_back({id_, read, {}});
+  HandOutCommitted(ready);
+  DropRounds(ready.barriers_dropped);
+}
+
+void Group::HandOutWrites(raft::Ready& ready, LoopOutput& out) {
+  if (ready.write_id == 0 && ready.messages_after_write.empty()) return;
+  for (const raft::Entry& entry : ready.entries) bytes_since_flush_ += entry.bytes();
+  WriteTask task;
+  task.write.group = id_;
+  task.write.hard_state = ready.hard_state;
+  task.write.entries = std::move(ready.entries);
+  task.write_id = ready.write_id;
+  task.has_write = ready.write_id != 0;
+  task.messages_after = std::move(ready.messages_after_write);
+  out.writes.push_back(std::move(task));
+}
+
+void Group::HandOutCommitted(raft::Ready& ready) {
+  ApplyTask task;
+  for (raft::Entry& entry : ready.committed) {
+    handed_out_ = entry.index;
+    task.items.push_back(TakePending(std::move(entry)));
+  }
+  const bool gained =
+      core_.leads() && announced_term_ != core_.term() && handed_out_ >= core_.term_start();
+  if (gained) {
+    announced_term_ = task.term = core_.term();
+    task.leadership = ApplyTask::Leadership::kGained;
+  }
+  for (const uint64_t id : ready.barriers_released) {
+    OPENEFS_CHECK(!rounds_.empty() && rounds_.front().id == id);
+    for (BarrierCallback& done : rounds_.front().waiting) task.barriers.push_back(std::move(done));
+    rounds_.pop_front();
+  }
+  const bool only_barriers = task.items.empty() && !gained;
+  if (only_barriers && applier_.Idle()) {  // saves a hop
+    for (BarrierCallback& done : task.barriers) done(absl::OkStatus());
+  } else if (!only_barriers || !task.barriers.empty()) {
+    applier_.Submit(std::move(task));
+  }
+}
+
+ApplyTask::Item Group::TakePending(raft::Entry entry) {
+  ApplyTask::Item item;
+  if (!pending_.empty() && pending_.front().index == entry.index) {
+    Pending& pending = pending_.front();
+    if (pending.term == entry.term) {
+      item.context = std::move(pending.context);
+      item.ticket = std::move(pending.ticket);
+    } else {
+      pending.context->OnDropped(absl::UnavailableError("another entry was committed instead"));
+    }
+    pending_.pop_front();
+  }
+  item.entry = std::move(entry);
+  return item;
+}
+
+void Group::DropRounds(const std::vector<uint64_t>& ids) {
+  for (const uint64_t id : ids) {
+    OPENEFS_CHECK(!rounds_.empty() && rounds_.front().id == id);
+    for (BarrierCallback& done : rounds_.front().waiting) done(NotLeader());
+    rounds_.pop_front();
+  }
+}
+
+void Group::RequestFlush() {
+  if (flush_requested_) return;
+  flush_requested_ = true;
+  bytes_since_flush_ = 0;
+  ApplyTask task;
+  task.flush = true;
+  applier_.Submit(std::move(task));
+}
+
+void Group::FlushIfItHelps() {
+  if (failed_ || core_.truncate_below() <= flushed_index_) return;
+  if (applier_.applied_index() > flushed_index_) RequestFlush();
+}
+
+// Everything below is in every voter's log and safe in this node's state machine.
+void Group::MaybeTruncate(LoopOutput& out) {
+  const uint64_t to = std::min({core_.truncate_below(), flushed_index_, applier_.applied_index()});
+  const uint64_t first = core_.log().first_index();
+  const bool complete = to == flushed_index_;
+  if (to <= first || (!complete && to < first + kTruncateStep)) return;
+  core_.OnApplied(applier_.applied_index());
+  WriteTask task;
+  task.write.group = id_;
+  task.write.truncate_to = to;
+  task.write.previous_term = *core_.log().Term(to - 1);
+  task.has_write = true;
+  core_.Compact(to);
+  out.writes.push_back(std::move(task));
+}
+
+void Group::NoteRole() {
+  commit_metric_.Set(static_cast<int64_t>(core_.commit_index()));
+  applied_metric_.Set(static_cast<int64_t>(applier_.applied_index()));
+  const bool same =
+      noted_role_ == core_.role() && noted_leader_ == core_.leader() && noted_term_ == core_.term();
+  if (same) return;
+  leads_metric_.Set(core_.leads() ? 1 : 0);
+  const bool candidate = core_.role() == raft::Role::kCandidate;
+  if (candidate || (core_.leads() && noted_role_ != raft::Role::kCandidate))
+    elections_metric_.Add();
+  const char* event = core_.leads()         ? "raft.leads"
+                      : candidate           ? "raft.stands_for_election"
+                      : core_.leader() != 0 ? "raft.follows"
+                                            : "raft.no_leader";
+  Log(LogLevel::kInfo, event,
+      {{"node", core_.id()}, {"group", id_}, {"term", core_.term()}, {"leader", core_.leader()}});
+  noted_role_ = core_.role();
+  noted_leader_ = core_.leader();
+  noted_term_ = core_.term();
+}
+
+GroupStatus Group::Status() const {
+  GroupStatus status;
+  status.group = id_;
+  status.leader = failed_ ? 0 : core_.leader();
+  status.is_leader = !failed_ && core_.leads();
+  status.term = core_.term();
+  status.commit_index = core_.commit_index();
+  status.applied_index = applier_.applied_index();
+  status.last_index = core_.log().last_index();
+  status.first_index = core_.log().first_index();
+  for (const auto& [node, progress] : core_.progress()) {
+    status.match_index[node] = progress.match();
+  }
+  return status;
+}
+
+}  // namespace openefs::replication

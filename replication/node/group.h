@@ -1,0 +1,121 @@
+// Group: one Raft group as the event loop of its node sees it: the pure core, and around it what
+// connects it to proposers, readers, log and state machine. Everything here runs on the loop
+// thread.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/ids.h"
+#include "common/metrics/metrics.h"
+#include "replication/node/applier.h"
+#include "replication/node/inbox.h"
+#include "replication/node/log_writer.h"
+#include "replication/node/outbox.h"
+#include "replication/node/replica_node.h"
+#include "replication/raft/raft.h"
+
+namespace openefs::replication {
+
+// What the groups of a node produce in one turn of the loop.
+struct LoopOutput {
+  std::vector<WriteTask> writes;
+  std::vector<ReadEntries> reads;  // entries still to be read
+  Outbox* outbox = nullptr;
+};
+
+class Group {
+ public:
+  Group(GroupId id, raft::RaftOptions options, raft::DurableState durable, StateMachine* machine,
+        Inbox* inbox, uint64_t flush_log_bytes);
+
+  void Start() { applier_.Start(); }
+  // Everything that waits here is dropped.
+  void Stop();
+
+  // ---- input; Process then acts on all of it at once ----
+  void Add(Proposal proposal) { proposals_.push_back(std::move(proposal)); }
+  void Add(BarrierCallback done) { barriers_.push_back(std::move(done)); }
+  void Step(pb::RaftMessage message);
+  void Tick();
+  void OnPersisted(uint64_t write_id);
+  void OnEntriesRead(ReadEntries read);
+  void OnFlushed(uint64_t index);
+  // This replica does not take part any more.
+  void Fail(const absl::Status& why);
+
+  void Process(LoopOutput& out);
+
+  // Asks the state machine for a flush if that would let log be deleted.
+  void FlushIfItHelps();
+
+  GroupId id() const { return id_; }
+  GroupStatus Status() const;
+
+  bool dirty = false;  // has input that Process has not seen
+
+ private:
+  struct Pending {
+    uint64_t index = 0;
+    uint64_t term = 0;
+    std::shared_ptr<ProposalContext> context;
+    InFlight::Ticket ticket;
+  };
+  struct BarrierRound {
+    uint64_t id = 0;
+    std::vector<BarrierCallback> waiting;
+  };
+
+  void NoteLeadership();
+  void NoteRole();
+  void DropPendingAfter(uint64_t index);
+  void AppendProposals();
+  void StartBarrierRound();
+  void HandOut(raft::Ready ready, LoopOutput& out);
+  void HandOutWrites(raft::Ready& ready, LoopOutput& out);
+  void HandOutCommitted(raft::Ready& ready);
+  ApplyTask::Item TakePending(raft::Entry entry);
+  void DropRounds(const std::vector<uint64_t>& ids);
+  void DropWaiting();
+  void RequestFlush();
+  void MaybeTruncate(LoopOutput& out);
+
+  const GroupId id_;
+  const uint64_t flush_log_bytes_;
+  raft::Raft core_;
+  Applier applier_;
+  bool failed_ = false;
+
+  // Input since the last Process.
+  std::vector<Proposal> proposals_;
+  std::vector<BarrierCallback> barriers_;
+
+  std::deque<Pending> pending_;  // in the log, by index
+  std::deque<BarrierRound> rounds_;
+  uint64_t last_round_ = 0;
+
+  uint64_t handed_out_;          // entries up to here went to the applier
+  uint64_t announced_term_ = 0;  // the state machine was told that it leads this term; 0: not
+  uint64_t pending_term_ = 0;    // term of what is in pending_
+
+  uint64_t bytes_since_flush_ = 0;
+  bool flush_requested_ = false;
+  uint64_t flushed_index_ = 0;
+
+  // What was logged last.
+  raft::Role noted_role_ = raft::Role::kFollower;
+  NodeId noted_leader_ = 0;
+  uint64_t noted_term_ = 0;
+
+  metrics::Counter& proposals_metric_;
+  metrics::Counter& elections_metric_;
+  metrics::Gauge& leads_metric_;
+  metrics::Gauge& commit_metric_;
+  metrics::Gauge& applied_metric_;
+};
+
+}  // namespace openefs::replication

@@ -1,0 +1,98 @@
+#include "replication/node/inbox.h"
+
+#include <utility>
+
+namespace openefs::replication {
+namespace {
+
+// A loop that is this far behind gains nothing from more: Raft sends again what is lost.
+constexpr size_t kMaxMessages = 16384;
+constexpr size_t kMaxMessageBytes = size_t{256} << 20;
+
+size_t EntryBytes(const pb::RaftMessage& message) {
+  size_t bytes = 0;
+  for (const pb::RaftEntry& entry : message.entries()) bytes += entry.data().size();
+  return bytes;
+}
+
+}  // namespace
+
+// Wakes the loop only if it sleeps: a busy one looks again by itself.
+template <typename Add>
+bool Inbox::With(Add add) {
+  bool wake;
+  {
+    MutexLock lock(mu_);
+    if (closed_) return false;
+    add(input_);
+    has_news_ = true;
+    wake = std::exchange(waiting_, false);
+  }
+  if (wake) news_.Signal();
+  return true;
+}
+
+bool Inbox::AddProposal(Proposal&& proposal) {
+  return With([&](LoopInput& in) { in.proposals.push_back(std::move(proposal)); });
+}
+
+bool Inbox::AddBarrier(BarrierRequest&& request) {
+  return With([&](LoopInput& in) { in.barriers.push_back(std::move(request)); });
+}
+
+void Inbox::AddMessages(pb::RaftMessageBatch batch) {
+  size_t bytes = 0;
+  for (const pb::RaftMessage& message : batch.messages()) bytes += EntryBytes(message);
+  With([&](LoopInput& in) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    const size_t count = in.messages.size() + static_cast<size_t>(batch.messages_size());
+    if (count > kMaxMessages || message_bytes_ + bytes > kMaxMessageBytes) return;
+    message_bytes_ += bytes;
+    for (pb::RaftMessage& message : *batch.mutable_messages()) {
+      in.messages.push_back(std::move(message));
+    }
+  });
+}
+
+void Inbox::AddPersisted(std::vector<PersistedWrite> writes) {
+  With([&](LoopInput& in) {
+    in.persisted.insert(in.persisted.end(), writes.begin(), writes.end());
+  });
+}
+
+void Inbox::AddRead(ReadEntries read) {
+  With([&](LoopInput& in) { in.reads.push_back(std::move(read)); });
+}
+
+void Inbox::AddFlushed(FlushedIndex flushed) {
+  With([&](LoopInput& in) { in.flushed.push_back(flushed); });
+}
+
+void Inbox::AddFailure(GroupFailure failure) {
+  With([&](LoopInput& in) { in.failures.push_back(std::move(failure)); });
+}
+
+void Inbox::AddLogFailure(absl::Status why) {
+  With([&](LoopInput& in) { in.log_failure = std::move(why); });
+}
+
+void Inbox::Close() {
+  With([&](LoopInput& in) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    in.stop = true;
+    closed_ = true;
+  });
+}
+
+LoopInput Inbox::Take(int64_t timeout_ms) {
+  MutexLock lock(mu_);
+  if (!has_news_ && timeout_ms > 0) {
+    waiting_ = true;
+    while (!has_news_ && news_.WaitForMs(mu_, timeout_ms)) {
+    }
+    waiting_ = false;
+  }
+  has_news_ = false;
+  message_bytes_ = 0;
+  return std::exchange(input_, LoopInput());
+}
+
+}  // namespace openefs::replication

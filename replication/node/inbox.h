@@ -1,0 +1,103 @@
+// Inbox: everything that happens to the event loop of a node. Whoever has news adds it under one
+// short lock; the loop takes all there is at once, so what came while it was busy becomes one
+// batch.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "common/ids.h"
+#include "common/mutex.h"
+#include "proto/raft.pb.h"
+#include "replication/node/in_flight.h"
+#include "replication/node/state_machine.h"
+#include "replication/raft/raft.h"
+
+namespace openefs::replication {
+
+using BarrierCallback = absl::AnyInvocable<void(absl::Status)>;
+
+struct Proposal {
+  GroupId group = 0;
+  std::shared_ptr<const std::string> data;
+  std::shared_ptr<ProposalContext> context;
+  InFlight::Ticket ticket;  // not held: beyond a limit, only to be dropped
+};
+
+struct BarrierRequest {
+  GroupId group = 0;
+  BarrierCallback done;
+};
+
+struct PersistedWrite {
+  GroupId group = 0;
+  uint64_t write_id = 0;
+};
+
+struct ReadEntries {
+  GroupId group = 0;
+  raft::Ready::LogRead read;
+  std::vector<raft::Entry> entries;
+};
+
+struct GroupFailure {
+  GroupId group = 0;
+  absl::Status why;
+};
+
+struct FlushedIndex {
+  GroupId group = 0;
+  uint64_t index = 0;
+};
+
+struct LoopInput {
+  std::vector<pb::RaftMessage> messages;
+  std::vector<Proposal> proposals;
+  std::vector<BarrierRequest> barriers;
+  std::vector<PersistedWrite> persisted;
+  std::vector<ReadEntries> reads;
+  std::vector<FlushedIndex> flushed;
+  std::vector<GroupFailure> failures;
+  absl::Status log_failure;
+  bool stop = false;
+};
+
+class Inbox {
+ public:
+  // False once Close was called; what was offered is then left as it is.
+  bool AddProposal(Proposal&& proposal);
+  bool AddBarrier(BarrierRequest&& request);
+
+  // Dropped beyond the limits, as on a network.
+  void AddMessages(pb::RaftMessageBatch batch);
+
+  void AddPersisted(std::vector<PersistedWrite> writes);
+  void AddRead(ReadEntries read);
+  void AddFlushed(FlushedIndex flushed);
+  void AddFailure(GroupFailure failure);
+  void AddLogFailure(absl::Status why);
+
+  // Ends the loop; what is added from now on is refused.
+  void Close();
+
+  // Everything since the last call; waits for something to come, at most `timeout_ms`.
+  LoopInput Take(int64_t timeout_ms);
+
+ private:
+  template <typename Add>
+  bool With(Add add);
+
+  Mutex mu_;
+  CondVar news_;
+  LoopInput input_ ABSL_GUARDED_BY(mu_);
+  size_t message_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+  bool has_news_ ABSL_GUARDED_BY(mu_) = false;
+  bool waiting_ ABSL_GUARDED_BY(mu_) = false;
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace openefs::replication

@@ -1,0 +1,225 @@
+#include "replication/node/raft_node.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/log.h"
+#include "common/random.h"
+
+namespace openefs::replication {
+
+RaftNode::RaftNode(ReplicaNodeOptions options, Transport* transport, const Clock* clock)
+    : options_(std::move(options)),
+      transport_(transport),
+      clock_(clock),
+      in_flight_(options_.max_proposals_in_flight, options_.max_proposal_bytes_in_flight),
+      outbox_(transport, options_.cluster_id) {}
+
+void RaftNode::AddGroup(GroupId group, StateMachine* machine) { machines_[group] = machine; }
+
+absl::Status RaftNode::Start() {
+  LogStoreOptions log;
+  log.directory = options_.directory;
+  log.node_id = options_.node_id;
+  log.cluster_id = options_.cluster_id;
+  log.segment_bytes = options_.segment_bytes;
+  log.fault = options_.log_fault;
+  auto store = LogStore::Open(std::move(log));
+  if (!store.ok()) return store.status();
+  store_ = *std::move(store);
+  for (const auto& [id, machine] : machines_) {
+    if (auto status = OpenGroup(id, machine); !status.ok()) return status;
+  }
+  writer_ = std::make_unique<LogWriter>(store_.get(), &inbox_,
+                                        Outbox(transport_, options_.cluster_id), options_.node_id);
+  reader_ = std::make_unique<LogReader>(store_.get(), &inbox_);
+  started_ = true;
+  writer_->Start();
+  reader_->Start();
+  for (const auto& [id, group] : groups_) group->Start();
+  loop_ = std::thread([this] { Run(); });
+  transport_->SetReceiver([this](pb::RaftMessageBatch batch) { Receive(std::move(batch)); });
+  return absl::OkStatus();
+}
+
+absl::Status RaftNode::OpenGroup(GroupId id, StateMachine* machine) {
+  raft::RaftOptions raft;
+  auto durable = LoadGroup(id, machine, raft.voters);
+  if (!durable.ok()) return durable.status();
+  raft.id = options_.node_id;
+  raft.heartbeat_ticks = options_.heartbeat_ticks;
+  raft.election_ticks = options_.election_ticks;
+  raft.seed = SystemRandom::Get()->Next64();
+  groups_[id] = std::make_unique<Group>(id, std::move(raft), *std::move(durable), machine, &inbox_,
+                                        options_.flush_log_bytes);
+  MutexLock lock(status_mu_);
+  statuses_[id] = groups_[id]->Status();
+  return absl::OkStatus();
+}
+
+// Log and state machine must fit: entries between them may be missing neither here nor there.
+absl::StatusOr<raft::DurableState> RaftNode::LoadGroup(GroupId id, StateMachine* machine,
+                                                       std::vector<NodeId>& voters) {
+  const uint64_t applied = machine->AppliedIndex();
+  auto log = store_->Load(id, applied + 1);
+  if (!log.ok()) return log.status();
+  const raft::LogView::Contents& contents = log->contents;
+  if (applied > contents.last_index || applied + 1 < contents.first_index) {
+    return absl::DataLossError(
+        absl::StrCat("group ", id, ": the state machine has applied entry ", applied,
+                     ", but the log in ", options_.directory, " holds ", contents.first_index,
+                     " to ", contents.last_index, ": one of them was lost or replaced"));
+  }
+  voters = log->voters;
+  if (voters.empty()) {
+    voters = options_.voters;
+    GroupWrite first;
+    first.group = id;
+    first.voters = voters;
+    if (auto status = store_->Write({&first, 1}); !status.ok()) return status;
+  }
+  if (std::find(voters.begin(), voters.end(), options_.node_id) == voters.end()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("node ", options_.node_id, " is not a voter of group ", id));
+  }
+  return raft::DurableState{log->hard_state, std::move(log->contents), applied};
+}
+
+void RaftNode::Stop() {
+  if (!std::exchange(started_, false)) return;
+  transport_->SetReceiver(nullptr);
+  inbox_.Close();
+  loop_.join();
+  writer_->Stop();
+  reader_->Stop();
+  for (const auto& [id, group] : groups_) group->Stop();
+}
+
+void RaftNode::Propose(GroupId group, std::string data, std::shared_ptr<ProposalContext> context) {
+  Proposal proposal;
+  proposal.group = group;
+  proposal.ticket = in_flight_.Take(data.size());
+  proposal.context = context;
+  // Beyond the limits only the context goes on, so that it is dropped on a thread of the node.
+  if (proposal.ticket.held()) {
+    proposal.data = std::make_shared<const std::string>(std::move(data));
+  }
+  if (inbox_.AddProposal(std::move(proposal))) return;
+  context->OnDropped(absl::UnavailableError("this node has stopped"));
+}
+
+void RaftNode::ReadBarrier(GroupId group, absl::AnyInvocable<void(absl::Status)> done) {
+  BarrierRequest request{group, std::move(done)};
+  if (inbox_.AddBarrier(std::move(request))) return;
+  request.done(absl::UnavailableError("this node has stopped"));
+}
+
+GroupStatus RaftNode::Status(GroupId group) const {
+  MutexLock lock(status_mu_);
+  const auto found = statuses_.find(group);
+  return found == statuses_.end() ? GroupStatus{.group = group} : found->second;
+}
+
+void RaftNode::Receive(pb::RaftMessageBatch batch) {
+  if (batch.cluster_id() != options_.cluster_id) {
+    Log(LogLevel::kWarning, "raft.foreign_cluster", {{"node", options_.node_id}});
+    return;
+  }
+  inbox_.AddMessages(std::move(batch));
+}
+
+void RaftNode::Run() {
+  int64_t next_tick_ms = clock_->MonotonicMs() + options_.tick_ms;
+  while (true) {
+    const int64_t wait_ms = next_tick_ms - clock_->MonotonicMs();
+    LoopInput in = inbox_.Take(std::clamp<int64_t>(wait_ms, 0, options_.tick_ms));
+    if (in.stop) return DropInput(in);
+    Dispatch(in);
+    const int64_t now_ms = clock_->MonotonicMs();
+    if (now_ms >= next_tick_ms) {
+      // After a pause one tick, not many: the others may have sent all the while.
+      next_tick_ms = now_ms + options_.tick_ms;
+      TickAll();
+    }
+    ProcessDirty();
+  }
+}
+
+Group* RaftNode::Touch(GroupId id) {
+  const auto found = groups_.find(id);
+  if (found == groups_.end()) return nullptr;
+  Group* group = found->second.get();
+  if (!std::exchange(group->dirty, true)) dirty_.push_back(group);
+  return group;
+}
+
+void RaftNode::Dispatch(LoopInput& in) {
+  DispatchFailures(in);
+  for (const PersistedWrite& write : in.persisted) Touch(write.group)->OnPersisted(write.write_id);
+  for (pb::RaftMessage& message : in.messages) {
+    if (Group* group = Touch(message.group())) group->Step(std::move(message));
+  }
+  for (ReadEntries& read : in.reads) Touch(read.group)->OnEntriesRead(std::move(read));
+  for (const FlushedIndex& flushed : in.flushed) Touch(flushed.group)->OnFlushed(flushed.index);
+  for (Proposal& proposal : in.proposals) {
+    if (Group* group = Touch(proposal.group)) {
+      group->Add(std::move(proposal));
+    } else {
+      proposal.context->OnDropped(absl::UnavailableError("no such group here"));
+    }
+  }
+  for (BarrierRequest& barrier : in.barriers) {
+    if (Group* group = Touch(barrier.group)) {
+      group->Add(std::move(barrier.done));
+    } else {
+      barrier.done(absl::UnavailableError("no such group here"));
+    }
+  }
+}
+
+void RaftNode::DispatchFailures(LoopInput& in) {
+  if (!in.log_failure.ok()) {
+    for (const auto& [id, group] : groups_) Touch(id)->Fail(in.log_failure);
+  }
+  for (const GroupFailure& failure : in.failures) Touch(failure.group)->Fail(failure.why);
+}
+
+void RaftNode::TickAll() {
+  for (const auto& [id, group] : groups_) Touch(id)->Tick();
+  if (store_->TotalBytes() < 2 * options_.flush_log_bytes) return;
+  for (const GroupId id : store_->PinningGroups()) {
+    if (Group* group = Touch(id)) group->FlushIfItHelps();
+  }
+}
+
+void RaftNode::ProcessDirty() {
+  LoopOutput out;
+  out.outbox = &outbox_;
+  for (Group* group : dirty_) group->Process(out);
+  writer_->Submit(std::move(out.writes));
+  outbox_.Send();
+  for (const ReadEntries& read : out.reads) reader_->Submit(read.group, read.read);
+  {
+    MutexLock lock(status_mu_);
+    for (Group* group : dirty_) statuses_[group->id()] = group->Status();
+  }
+  for (Group* group : dirty_) group->dirty = false;
+  dirty_.clear();
+}
+
+void RaftNode::DropInput(LoopInput& in) {
+  for (Proposal& proposal : in.proposals) {
+    proposal.context->OnDropped(absl::UnavailableError("this node is stopping"));
+  }
+  for (BarrierRequest& barrier : in.barriers) {
+    barrier.done(absl::UnavailableError("this node is stopping"));
+  }
+}
+
+std::unique_ptr<ReplicaNode> MakeReplicaNode(ReplicaNodeOptions options, Transport* transport,
+                                             const Clock* clock) {
+  return std::make_unique<RaftNode>(std::move(options), transport, clock);
+}
+
+}  // namespace openefs::replication

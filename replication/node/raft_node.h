@@ -1,0 +1,75 @@
+// RaftNode: implements ReplicaNode with an event loop, a log writer, a log reader and the groups.
+//
+//   Propose, ReadBarrier, transport -> Inbox -> loop: Group::Process -> LogWriter, Outbox, Applier
+//                                        ^---- persisted, flushed, read ----'
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "common/mutex.h"
+#include "replication/log/log_store.h"
+#include "replication/node/group.h"
+#include "replication/node/in_flight.h"
+#include "replication/node/inbox.h"
+#include "replication/node/log_reader.h"
+#include "replication/node/log_writer.h"
+#include "replication/node/replica_node.h"
+
+namespace openefs::replication {
+
+class RaftNode final : public ReplicaNode {
+ public:
+  RaftNode(ReplicaNodeOptions options, Transport* transport, const Clock* clock);
+  ~RaftNode() override { Stop(); }
+
+  void AddGroup(GroupId group, StateMachine* machine) override;
+  absl::Status Start() override;
+  void Stop() override;
+  void Propose(GroupId group, std::string data, std::shared_ptr<ProposalContext> context) override;
+  void ReadBarrier(GroupId group, absl::AnyInvocable<void(absl::Status)> done) override;
+  GroupStatus Status(GroupId group) const override;
+
+ private:
+  absl::Status OpenGroup(GroupId id, StateMachine* machine);
+  absl::StatusOr<raft::DurableState> LoadGroup(GroupId id, StateMachine* machine,
+                                               std::vector<NodeId>& voters);
+  void Receive(pb::RaftMessageBatch batch);
+
+  // Loop thread.
+  void Run();
+  void Dispatch(LoopInput& in);
+  void DispatchFailures(LoopInput& in);
+  void TickAll();
+  void ProcessDirty();
+  void DropInput(LoopInput& in);
+  Group* Touch(GroupId id);
+
+  // Constant after Start.
+  const ReplicaNodeOptions options_;
+  Transport* const transport_;
+  const Clock* const clock_;
+  std::map<GroupId, StateMachine*> machines_;
+  std::unique_ptr<LogStore> store_;
+  std::unique_ptr<LogReader> reader_;
+  std::unique_ptr<LogWriter> writer_;
+  bool started_ = false;
+
+  InFlight in_flight_;
+  Inbox inbox_;
+
+  // Loop thread only, once it runs.
+  std::map<GroupId, std::unique_ptr<Group>> groups_;
+  std::vector<Group*> dirty_;
+  Outbox outbox_;
+
+  mutable Mutex status_mu_;
+  std::map<GroupId, GroupStatus> statuses_ ABSL_GUARDED_BY(status_mu_);
+
+  std::thread loop_;
+};
+
+}  // namespace openefs::replication

@@ -1,0 +1,166 @@
+// Elections: PreVote, votes, CheckQuorum.
+#include <algorithm>
+
+#include "common/check.h"
+#include "replication/raft/quorum.h"
+#include "replication/raft/raft.h"
+
+namespace openefs::replication::raft {
+namespace {
+
+// splitmix64: the seed is the only randomness there is.
+uint64_t NextRandom(uint64_t& state) {
+  uint64_t z = (state += 0x9e3779b97f4a7c15);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
+}  // namespace
+
+void Raft::TickElection() {
+  if (++election_elapsed_ >= election_timeout_) Campaign();
+}
+
+void Raft::ResetElectionTimer() {
+  election_elapsed_ = 0;
+  election_timeout_ =
+      options_.election_ticks +
+      static_cast<int>(NextRandom(random_state_) % static_cast<uint64_t>(options_.election_ticks));
+}
+
+bool Raft::HeardFromLeaderLately() const {
+  return leader_ != 0 && election_elapsed_ < options_.election_ticks;
+}
+
+void Raft::BecomeFollower(uint64_t term, NodeId leader) {
+  OPENEFS_CHECK(term >= hard_.term);
+  if (term > hard_.term) {
+    hard_.term = term;
+    hard_.voted_for = 0;
+  }
+  role_ = Role::kFollower;
+  leader_ = leader;
+  votes_.clear();
+  progress_.clear();
+  reads_.clear();
+  DropBarriers();
+  ResetElectionTimer();
+}
+
+void Raft::Campaign() {
+  if (leads()) return;
+  BecomePreCandidate();
+}
+
+// Asks whether an election could be won before it disturbs anybody with a new term.
+void Raft::BecomePreCandidate() {
+  role_ = Role::kPreCandidate;
+  leader_ = 0;
+  votes_.clear();
+  ResetElectionTimer();
+  for (const NodeId voter : options_.voters) {
+    if (voter == options_.id) continue;
+    pb::RaftMessage m = MakeMessage(pb::RaftMessage::PRE_VOTE, voter);
+    m.set_term(hard_.term + 1);
+    m.set_log_index(log_.last_index());
+    m.set_log_term(log_.last_term());
+    Reply(std::move(m));
+  }
+  CountVote(options_.id, true);
+}
+
+void Raft::BecomeCandidate() {
+  role_ = Role::kCandidate;
+  leader_ = 0;
+  ++hard_.term;
+  hard_.voted_for = options_.id;
+  votes_.clear();
+  ResetElectionTimer();
+  for (const NodeId voter : options_.voters) {
+    if (voter == options_.id) continue;
+    pb::RaftMessage m = MakeMessage(pb::RaftMessage::VOTE, voter);
+    m.set_log_index(log_.last_index());
+    m.set_log_term(log_.last_term());
+    // Not before the vote for itself and the log it boasts of are durable: a crash must not make
+    // it ask again in this term with less.
+    SendWhenDurable(std::move(m));
+  }
+}
+
+void Raft::CountOwnVote() {
+  if (role_ == Role::kCandidate && HardStateDurable()) CountVote(options_.id, true);
+}
+
+void Raft::BecomeLeader() {
+  OPENEFS_CHECK(role_ == Role::kCandidate);
+  role_ = Role::kLeader;
+  leader_ = options_.id;
+  votes_.clear();
+  ResetElectionTimer();
+  heartbeat_elapsed_ = 0;
+  progress_.clear();
+  for (const NodeId voter : options_.voters) {
+    if (voter != options_.id) progress_.emplace(voter, Progress(log_.last_index() + 1));
+  }
+  // Entries of earlier terms commit, and read barriers hold, once an entry of this term does
+  // (paper 5.4.2, 8).
+  AppendOwn(EntryKind::kNoOp, nullptr);
+  term_start_ = log_.last_index();
+  BroadcastAppend();
+}
+
+bool Raft::LogIsUpToDate(const pb::RaftMessage& m) const {
+  if (options_.planted_bug == PlantedBug::kVoteForStaleLog) return true;
+  return m.log_term() > log_.last_term() ||
+         (m.log_term() == log_.last_term() && m.log_index() >= log_.last_index());
+}
+
+void Raft::HandleVoteRequest(const pb::RaftMessage& m) {
+  const bool pre_vote = m.type() == pb::RaftMessage::PRE_VOTE;
+  const bool free_to_vote = hard_.voted_for == m.from() || (hard_.voted_for == 0 && leader_ == 0) ||
+                            (pre_vote && m.term() > hard_.term);
+  const bool granted = free_to_vote && LogIsUpToDate(m);
+  pb::RaftMessage reply = MakeMessage(
+      pre_vote ? pb::RaftMessage::PRE_VOTE_REPLY : pb::RaftMessage::VOTE_REPLY, m.from());
+  reply.set_reject(!granted);
+  if (granted && pre_vote) reply.set_term(m.term());
+  if (granted && !pre_vote) {
+    hard_.voted_for = m.from();
+    election_elapsed_ = 0;
+    if (options_.planted_bug == PlantedBug::kVoteBeforePersist) return SendNow(std::move(reply));
+  }
+  Reply(std::move(reply));
+}
+
+void Raft::HandleVoteReply(const pb::RaftMessage& m) {
+  const bool pre_vote = m.type() == pb::RaftMessage::PRE_VOTE_REPLY;
+  if (role_ != (pre_vote ? Role::kPreCandidate : Role::kCandidate)) return;
+  // A granted pre-vote names the term asked about: another one answers an earlier question.
+  if (pre_vote && !m.reject() && m.term() != hard_.term + 1) return;
+  CountVote(m.from(), !m.reject());
+}
+
+void Raft::CountVote(NodeId voter, bool granted) {
+  votes_.emplace(voter, granted);
+  const size_t quorum = QuorumOf(options_.voters.size());
+  const size_t yes = std::count_if(votes_.begin(), votes_.end(), [](auto& v) { return v.second; });
+  if (yes >= quorum) {
+    if (role_ == Role::kPreCandidate) return BecomeCandidate();
+    return BecomeLeader();
+  }
+  if (votes_.size() - yes > options_.voters.size() - quorum) BecomeFollower(hard_.term, 0);
+}
+
+// Thesis 6.2: a leader that no longer hears from a majority stops, so that its clients look for
+// another one.
+void Raft::CheckQuorum() {
+  size_t active = 1;
+  for (auto& [node, progress] : progress_) {
+    if (progress.recently_active) ++active;
+    progress.recently_active = false;
+  }
+  if (active < QuorumOf(options_.voters.size())) BecomeFollower(hard_.term, 0);
+}
+
+}  // namespace openefs::replication::raft

@@ -1,0 +1,69 @@
+#include "replication/raft/progress.h"
+
+#include <algorithm>
+
+namespace openefs::replication::raft {
+
+bool Progress::Paused(const FlightLimits& limits) const {
+  if (read_pending) return true;
+  switch (state_) {
+    case State::kProbe:
+      return probe_sent_;
+    case State::kReplicate:
+      return flights_.size() >= limits.max_inflight_messages ||
+             flight_bytes_ >= limits.max_inflight_bytes;
+    case State::kNeedsSnapshot:
+      return true;
+  }
+  return true;
+}
+
+void Progress::Sent(uint64_t last, size_t bytes) {
+  if (state_ == State::kProbe) {
+    probe_sent_ = true;
+    return;
+  }
+  if (last < next_) return;
+  next_ = last + 1;
+  flights_.push_back({last, bytes});
+  flight_bytes_ += bytes;
+}
+
+bool Progress::Acknowledged(uint64_t index) {
+  const bool news = index > match_;
+  match_ = std::max(match_, index);
+  next_ = std::max(next_, match_ + 1);
+  while (!flights_.empty() && flights_.front().last <= match_) {
+    flight_bytes_ -= flights_.front().bytes;
+    flights_.pop_front();
+  }
+  // Any acceptance tells that the logs agree up to there.
+  if (state_ != State::kReplicate) {
+    state_ = State::kReplicate;
+    next_ = match_ + 1;
+    probe_sent_ = false;
+  }
+  return news;
+}
+
+void Progress::BackUpTo(uint64_t agree) {
+  state_ = State::kProbe;
+  probe_sent_ = false;
+  flights_.clear();
+  flight_bytes_ = 0;
+  next_ = std::max(match_, agree) + 1;
+}
+
+bool Progress::RejectionIsCurrent(uint64_t rejected) const {
+  if (rejected <= match_) return false;  // it has accepted that since
+  return state_ == State::kReplicate || rejected + 1 == next_;
+}
+
+bool Progress::StalledSinceLastCheck() {
+  const bool stalled =
+      state_ == State::kReplicate && !flights_.empty() && match_ == match_at_check_;
+  match_at_check_ = match_;
+  return stalled;
+}
+
+}  // namespace openefs::replication::raft

@@ -1,0 +1,57 @@
+// Linearizable reads without a log entry (thesis 6.4). A barrier takes the commit index of its
+// moment, or the term's no-op if that is not committed yet, and holds once a majority has answered
+// a heartbeat sent after it and that index is handed to the state machine. Barriers are numbered
+// monotonically, and a reply vouches only for the number it echoes: an old reply, however late,
+// cannot vouch for a new barrier.
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "common/check.h"
+#include "replication/raft/quorum.h"
+#include "replication/raft/raft.h"
+
+namespace openefs::replication::raft {
+
+void Raft::ReadBarrier(uint64_t id) {
+  OPENEFS_CHECK(id > last_barrier_id_);
+  last_barrier_id_ = id;
+  if (!leads()) {
+    barriers_dropped_.push_back(id);
+    return;
+  }
+  barriers_.push_back({id, std::max(hard_.commit, term_start_)});
+  BroadcastHeartbeat();
+  ConfirmBarriers();
+}
+
+void Raft::ConfirmBarriers() {
+  std::vector<uint64_t> echoed = {last_barrier_id_};
+  for (const auto& [node, progress] : progress_) echoed.push_back(progress.read_barrier);
+  uint64_t confirmed = QuorumValue(std::move(echoed));
+  if (options_.planted_bug == PlantedBug::kBarrierWithoutQuorum) confirmed = last_barrier_id_;
+  for (Barrier& barrier : barriers_) {
+    if (barrier.id > confirmed) break;
+    barrier.confirmed = true;
+  }
+}
+
+bool Raft::BarrierReleasable() const {
+  return !barriers_.empty() && barriers_.front().confirmed &&
+         barriers_.front().index <= std::max(applying_, AppliableIndex());
+}
+
+void Raft::ReleaseBarriers(Ready& ready) {
+  while (!barriers_.empty() && barriers_.front().confirmed &&
+         barriers_.front().index <= applying_) {
+    ready.barriers_released.push_back(barriers_.front().id);
+    barriers_.pop_front();
+  }
+}
+
+void Raft::DropBarriers() {
+  for (const Barrier& barrier : barriers_) barriers_dropped_.push_back(barrier.id);
+  barriers_.clear();
+}
+
+}  // namespace openefs::replication::raft

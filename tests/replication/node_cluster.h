@@ -1,0 +1,221 @@
+// Nodes of one cluster in this process, over a LocalNetwork and directories of their own, with
+// state machines that remember what they applied.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/clock.h"
+#include "replication/node/replica_node.h"
+
+namespace openefs::replication::testing {
+
+// Counts what it was told; exactly once is checked by the tests.
+class TestContext final : public ProposalContext {
+ public:
+  void OnApplied() override { Finish(absl::OkStatus()); }
+  void OnDropped(const absl::Status& why) override { Finish(why); }
+
+  absl::Status Wait() { return result_.get_future().get(); }
+  int calls() const { return calls_; }
+
+ private:
+  void Finish(absl::Status status) {
+    if (++calls_ == 1) result_.set_value(std::move(status));
+  }
+  std::atomic<int> calls_{0};
+  std::promise<absl::Status> result_;
+};
+
+class MemoryMachine final : public StateMachine {
+ public:
+  absl::Status Apply(absl::Span<const CommittedEntry> entries) override {
+    std::lock_guard lock(mu_);
+    for (const CommittedEntry& entry : entries) {
+      if (entry.index != applied_ + 1) return absl::InternalError("gap");
+      if (!fail_on_.empty() && entry.data == fail_on_) return absl::InternalError("told to fail");
+      applied_ = entry.index;
+      terms_.push_back(entry.term);
+      values_.emplace_back(entry.data);
+    }
+    return absl::OkStatus();
+  }
+  uint64_t AppliedIndex() const override {
+    std::lock_guard lock(mu_);
+    return applied_;
+  }
+  absl::StatusOr<uint64_t> Flush() override {
+    std::lock_guard lock(mu_);
+    flushed_ = applied_;
+    return flushed_;
+  }
+  void OnLeader(uint64_t term) override {
+    std::lock_guard lock(mu_);
+    leads_ = term;
+    // Every entry of earlier terms, and the one that opened this term, is applied.
+    if (terms_.empty() || terms_.back() != term) ++wrong_leads_;
+  }
+  void OnFollower() override {
+    std::lock_guard lock(mu_);
+    leads_ = 0;
+  }
+
+  // As a crash does: what was not flushed is gone.
+  void LoseUnflushed() {
+    std::lock_guard lock(mu_);
+    applied_ = flushed_;
+    values_.resize(flushed_);
+    terms_.resize(flushed_);
+    leads_ = 0;
+  }
+  void FailOn(std::string value) {
+    std::lock_guard lock(mu_);
+    fail_on_ = std::move(value);
+  }
+
+  // Without the entries that are Raft's own.
+  std::vector<std::string> Values() const {
+    std::lock_guard lock(mu_);
+    std::vector<std::string> values;
+    for (const std::string& value : values_) {
+      if (!value.empty()) values.push_back(value);
+    }
+    return values;
+  }
+  uint64_t leads() const {
+    std::lock_guard lock(mu_);
+    return leads_;
+  }
+  int wrong_leads() const {
+    std::lock_guard lock(mu_);
+    return wrong_leads_;
+  }
+
+ private:
+  mutable std::mutex mu_;
+  uint64_t applied_ = 0;
+  uint64_t flushed_ = 0;
+  uint64_t leads_ = 0;
+  int wrong_leads_ = 0;
+  std::vector<std::string> values_;
+  std::vector<uint64_t> terms_;
+  std::string fail_on_;
+};
+
+inline constexpr GroupId kGroup = 1;
+
+class NodeCluster {
+ public:
+  explicit NodeCluster(size_t size) : base_(MakeDirectory()), network_(MakeLocalNetwork()) {
+    for (NodeId id = 1; id <= size; ++id) voters_.push_back(id);
+    machines_.resize(size + 1);
+    nodes_.resize(size + 1);
+    transports_.resize(size + 1);
+    for (const NodeId id : voters_) machines_[id] = std::make_unique<MemoryMachine>();
+  }
+  ~NodeCluster() {
+    for (const NodeId id : voters_) Kill(id);
+    std::filesystem::remove_all(base_);
+  }
+
+  // Changes what nodes started from now on are made with.
+  ReplicaNodeOptions options;
+
+  absl::Status Start(NodeId id) {
+    ReplicaNodeOptions o = options;
+    o.node_id = id;
+    o.cluster_id = "0123456789abcdef";
+    o.directory = Directory(id);
+    o.voters = voters_;
+    o.tick_ms = 5;
+    transports_[id] = network_->MakeTransport(id);
+    nodes_[id] = MakeReplicaNode(o, transports_[id].get(), SystemClock::Get());
+    nodes_[id]->AddGroup(kGroup, machines_[id].get());
+    return nodes_[id]->Start();
+  }
+  void StartAll() {
+    for (const NodeId id : voters_) {
+      if (!Start(id).ok()) throw std::runtime_error("a node does not start");
+    }
+  }
+  void Kill(NodeId id) {
+    nodes_[id].reset();
+    transports_[id].reset();
+  }
+  void KillAll() {
+    for (const NodeId id : voters_) Kill(id);
+  }
+
+  ReplicaNode& node(NodeId id) { return *nodes_[id]; }
+  MemoryMachine& machine(NodeId id) { return *machines_[id]; }
+  LocalNetwork& network() { return *network_; }
+  const std::vector<NodeId>& voters() const { return voters_; }
+  std::string Directory(NodeId id) const { return base_ + "/" + std::to_string(id); }
+  void Isolate(NodeId id, bool cut) {
+    for (const NodeId other : voters_) {
+      if (other != id) network_->SetCut(id, other, cut);
+    }
+  }
+
+  // Waits for a condition that must come true; gives up only where a test would otherwise hang.
+  static bool Eventually(const std::function<bool()>& condition) {
+    for (int i = 0; i < 30'000; ++i) {
+      if (condition()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return false;
+  }
+
+  // A running node whose state machine leads, other than `except`.
+  NodeId WaitForLeader(NodeId except = 0) {
+    NodeId leader = 0;
+    Eventually([&] {
+      for (const NodeId id : voters_) {
+        const bool candidate = id != except && nodes_[id] != nullptr;
+        if (candidate && machines_[id]->leads() != 0 && nodes_[id]->Status(kGroup).is_leader) {
+          leader = id;
+        }
+      }
+      return leader != 0;
+    });
+    return leader;
+  }
+
+  absl::Status Propose(NodeId id, std::string value) {
+    auto context = std::make_shared<TestContext>();
+    nodes_[id]->Propose(kGroup, std::move(value), context);
+    return context->Wait();
+  }
+  absl::Status Barrier(NodeId id) {
+    std::promise<absl::Status> result;
+    nodes_[id]->ReadBarrier(kGroup, [&](absl::Status s) { result.set_value(std::move(s)); });
+    return result.get_future().get();
+  }
+  bool WaitForValues(NodeId id, const std::vector<std::string>& values) {
+    return Eventually([&] { return machines_[id]->Values() == values; });
+  }
+
+ private:
+  static std::string MakeDirectory() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "openefs-node-XXXXXX").string();
+    return mkdtemp(pattern.data());
+  }
+
+  const std::string base_;
+  const std::unique_ptr<LocalNetwork> network_;
+  std::vector<NodeId> voters_;
+  std::vector<std::unique_ptr<MemoryMachine>> machines_;
+  std::vector<std::unique_ptr<Transport>> transports_;
+  std::vector<std::unique_ptr<ReplicaNode>> nodes_;
+};
+
+}  // namespace openefs::replication::testing
