@@ -170,6 +170,8 @@ void Group::StartBarrierRound() {
 }
 
 void Group::HandOut(raft::Ready ready, LoopOutput& out) {
+  for (pb::RaftMessage& message : ready.messages) message.set_group(id_);
+  for (pb::RaftMessage& message : ready.messages_after_write) message.set_group(id_);
   HandOutWrites(ready, out);
   for (pb::RaftMessage& message : ready.messages) out.outbox->Add(std::move(message));
   for (const raft::Ready::LogRead& read : ready.reads) out.reads.push_back({id_, read, {}});
