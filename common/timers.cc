@@ -1,18 +1,11 @@
 #include "common/timers.h"
 
 #include <algorithm>
-#include <chrono>
 #include <thread>
 
+#include "common/clock.h"
+
 namespace openefs {
-namespace {
-
-// Monotonic, in the clothes of absl::Time: a wall clock that is set must not fire or hold timers.
-absl::Time Now() {
-  return absl::UnixEpoch() + absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
-}
-
-}  // namespace
 
 Timers& Timers::Get() {
   static auto* timers = new Timers;
@@ -26,8 +19,10 @@ Timers::Timers() {
 }
 
 Timers::TimerId Timers::RunAfter(int64_t delay_ms, Task task) {
-  const absl::Time due = Now() + absl::Milliseconds(std::max<int64_t>(delay_ms, 0));
-  absl::MutexLock lock(&mu_);
+  // A millisecond more, because the clock's own fraction is cut off.
+  const int64_t now_ms = SystemClock::Get()->MonotonicMs();
+  const int64_t due = delay_ms <= 0 ? now_ms : now_ms + delay_ms + 1;
+  MutexLock lock(mu_);
   const TimerId id = next_id_++;
   const auto added = tasks_.try_emplace({due, id}, std::move(task)).first;
   times_.emplace(id, due);
@@ -37,7 +32,7 @@ Timers::TimerId Timers::RunAfter(int64_t delay_ms, Task task) {
 
 bool Timers::Cancel(TimerId id) {
   Task task;  // destroyed after the lock is given back: it may own anything
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(mu_);
   const auto time = times_.find(id);
   if (time == times_.end()) return false;
   const auto found = tasks_.find({time->second, id});
@@ -51,11 +46,16 @@ void Timers::Loop() {
   while (true) {
     Task task;
     {
-      absl::MutexLock lock(&mu_);
-      while (tasks_.empty() || tasks_.begin()->first.first > Now()) {
-        const absl::Duration wait =
-            tasks_.empty() ? absl::InfiniteDuration() : tasks_.begin()->first.first - Now();
-        changed_.WaitWithTimeout(&mu_, wait);
+      MutexLock lock(mu_);
+      while (true) {
+        const int64_t now_ms = SystemClock::Get()->MonotonicMs();
+        if (tasks_.empty()) {
+          changed_.Wait(mu_);
+        } else if (tasks_.begin()->first.first > now_ms) {
+          changed_.WaitForMs(mu_, tasks_.begin()->first.first - now_ms);
+        } else {
+          break;
+        }
       }
       const auto first = tasks_.begin();
       task = std::move(first->second);

@@ -7,8 +7,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
+#include "common/mutex.h"
 
 namespace openefs {
 
@@ -32,11 +31,11 @@ class Timers {
   Timers();
   void Loop();
 
-  absl::Mutex mu_;
-  absl::CondVar changed_;
+  Mutex mu_;
+  CondVar changed_;
   TimerId next_id_ ABSL_GUARDED_BY(mu_) = 1;
-  std::map<std::pair<absl::Time, TimerId>, Task> tasks_ ABSL_GUARDED_BY(mu_);
-  std::map<TimerId, absl::Time> times_ ABSL_GUARDED_BY(mu_);
+  std::map<std::pair<int64_t, TimerId>, Task> tasks_ ABSL_GUARDED_BY(mu_);
+  std::map<TimerId, int64_t> times_ ABSL_GUARDED_BY(mu_);  // monotonic milliseconds
 };
 
 }  // namespace openefs

@@ -6,9 +6,9 @@
 #include <variant>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "common/check.h"
 #include "common/metrics/registry.h"
+#include "common/mutex.h"
 
 namespace openefs::metrics {
 namespace {
@@ -33,7 +33,7 @@ class Registry {
   template <typename T>
   T& Find(const std::string& name, const std::string& help, const Labels& labels) {
     const size_t type = Metric(std::unique_ptr<T>()).index();
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     const auto [family, is_new] = families_.try_emplace(name, Family{help, type, {}});
     OPENEFS_CHECK(family->second.type == type);
     auto& series = family->second.series;
@@ -50,7 +50,7 @@ class Registry {
   }
 
   void Visit(const std::function<void(const FamilyView&)>& visit) {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     for (const auto& [name, family] : families_) {
       visit({name, family.help, [&family = family](const auto& visit_series) {
                for (const auto& [labels, metric] : family.series) {
@@ -69,7 +69,7 @@ class Registry {
     return series;
   }
 
-  absl::Mutex mu_;
+  Mutex mu_;
   std::map<std::string, Family> families_ ABSL_GUARDED_BY(mu_);
 };
 

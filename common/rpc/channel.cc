@@ -11,10 +11,10 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/mutex.h"
 #include "common/rpc/client_stream.h"
 #include "common/rpc/frame.h"
 #include "common/rpc/grpc_options.h"
@@ -90,7 +90,7 @@ class ChannelCore final : public ClientStreamEvents,
   const std::string address_;
   grpc::GenericStub stub_;
 
-  absl::Mutex mu_;
+  Mutex mu_;
   State state_ ABSL_GUARDED_BY(mu_) = State::kConnecting;
   std::shared_ptr<ClientStream> stream_ ABSL_GUARDED_BY(mu_);
   int64_t up_since_ms_ ABSL_GUARDED_BY(mu_) = 0;
@@ -104,6 +104,7 @@ class ChannelCore final : public ClientStreamEvents,
 
   std::deque<Completion> ready_ ABSL_GUARDED_BY(mu_);  // for RunReady
   int running_ ABSL_GUARDED_BY(mu_) = 0;               // callbacks that run now
+  CondVar stopped_running_;
 };
 
 // Which channels' callbacks this thread is inside of, innermost first.
@@ -129,14 +130,14 @@ void ChannelCore::Later(int64_t delay_ms, void (ChannelCore::*step)()) {
 
 void ChannelCore::StartStream() {
   // Under the lock, so that no event of the stream comes before stream_ is set.
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(mu_);
   if (state_ == State::kClosed) return;
   stream_ = ClientStream::Start(stub_, weak_from_this());
 }
 
 void ChannelCore::GiveUpFirstConnect() {
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     if (state_ != State::kConnecting) return;
     state_ = State::kDown;
     if (stream_ != nullptr) stream_->DropQueued();
@@ -168,7 +169,7 @@ void ChannelCore::Call(Method method, Message request, int64_t timeout_ms, Reply
   const int64_t deadline_ms = now_ns / 1'000'000 + timeout_ms;
   std::shared_ptr<ClientStream> stream;
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     absl::Status admitted = Admit(frame);
     frame.call_id = next_call_id_;
     if (admitted.ok()) admitted = stream_->Enqueue(std::move(frame));
@@ -194,7 +195,7 @@ void ChannelCore::Send(Method method, Message request) {
               .message = std::move(request)};
   std::shared_ptr<ClientStream> stream;
   if (FrameBytes(frame) <= kMaxFrameBytes) {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     if (state_ == State::kUp) stream = stream_;
   }
   const bool sent = stream != nullptr && stream->Enqueue(std::move(frame)).ok();
@@ -211,7 +212,7 @@ void ChannelCore::ArmTimer(int64_t deadline_ms) {
 
 void ChannelCore::ExpireCalls() {
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     const int64_t now_ms = SystemClock::Get()->MonotonicMs();
     if (now_ms < armed_ms_) return;  // a timer that an earlier one replaced
     while (!deadlines_.empty() && deadlines_.begin()->first <= now_ms) {
@@ -246,7 +247,7 @@ void ChannelCore::RunReady() {
   while (true) {
     Completion completion;
     {
-      absl::MutexLock lock(&mu_);
+      MutexLock lock(mu_);
       if (ready_.empty()) return;
       completion = std::move(ready_.front());
       ready_.pop_front();
@@ -255,13 +256,14 @@ void ChannelCore::RunReady() {
     running_here = &here;
     std::exchange(completion.done, nullptr)(std::move(completion.result));
     running_here = here.outer;
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     --running_;
+    if (state_ == State::kClosed) stopped_running_.SignalAll();
   }
 }
 
 void ChannelCore::OnUp() {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(mu_);
   if (state_ == State::kClosed) return;
   state_ = State::kUp;
   up_since_ms_ = SystemClock::Get()->MonotonicMs();
@@ -270,7 +272,7 @@ void ChannelCore::OnUp() {
 
 void ChannelCore::OnReplies(std::vector<Frame> replies) {
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     for (Frame& reply : replies) {
       if (!pending_.contains(reply.call_id)) continue;  // came after its deadline
       if (reply.status == absl::StatusCode::kOk) {
@@ -285,7 +287,7 @@ void ChannelCore::OnReplies(std::vector<Frame> replies) {
 
 void ChannelCore::OnBroken() {
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     if (state_ == State::kClosed) return;
     absl::Status lost = absl::UnavailableError(absl::StrCat("connection to ", address_, " lost"));
     if (state_ != State::kUp) lost = NotSent(std::move(lost));
@@ -298,7 +300,7 @@ void ChannelCore::OnBroken() {
 }
 
 void ChannelCore::OnEnded(const grpc::Status& status) {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(mu_);
   stream_ = nullptr;
   if (state_ == State::kClosed) return;
   Log(LogLevel::kDebug, "common.rpc.down",
@@ -311,17 +313,15 @@ void ChannelCore::OnEnded(const grpc::Status& status) {
 
 void ChannelCore::Close() {
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     state_ = State::kClosed;
     if (stream_ != nullptr) stream_->Cancel();
     FinishAll(absl::CancelledError("channel closed"));
   }
   RunReady();
   const int here = TimesRunningHere(this);
-  const auto others_done = [this, here]()
-                               ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return running_ == here; };
-  absl::MutexLock lock(&mu_);
-  mu_.Await(absl::Condition(&others_done));
+  MutexLock lock(mu_);
+  while (running_ != here) stopped_running_.Wait(mu_);
 }
 
 class GrpcChannel final : public Channel {

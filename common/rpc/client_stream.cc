@@ -12,7 +12,7 @@ std::shared_ptr<ClientStream> ClientStream::Start(grpc::GenericStub& stub,
                                                   std::weak_ptr<ClientStreamEvents> events) {
   std::shared_ptr<ClientStream> stream(new ClientStream(std::move(events)));
   {
-    absl::MutexLock lock(&stream->mu_);
+    MutexLock lock(stream->mu_);
     stream->self_ = stream;
   }
   stream->context_.set_wait_for_ready(true);
@@ -24,7 +24,7 @@ std::shared_ptr<ClientStream> ClientStream::Start(grpc::GenericStub& stub,
 }
 
 absl::Status ClientStream::Enqueue(Frame frame) {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(mu_);
   if (broken_) return absl::UnavailableError("connection lost");
   if (outbox_.bytes() + FrameBytes(frame) > kMaxBytesInFlight) {
     return absl::ResourceExhaustedError("too much queued");
@@ -34,12 +34,12 @@ absl::Status ClientStream::Enqueue(Frame frame) {
 }
 
 void ClientStream::DropQueued() {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(mu_);
   outbox_.Clear();
 }
 
 void ClientStream::Cancel() {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(mu_);
   if (!done_) context_.TryCancel();
 }
 
@@ -47,7 +47,7 @@ void ClientStream::Cancel() {
 void ClientStream::Flush() {
   BufferList batch;
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     if (!up_ || broken_ || writing_ || outbox_.empty()) return;
     writing_ = true;
     batch = outbox_.TakeBatch();
@@ -59,7 +59,7 @@ void ClientStream::Flush() {
 void ClientStream::OnReadInitialMetadataDone(bool ok) {
   if (!ok) return;  // OnReadDone follows with the same news
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     up_ = true;
   }
   if (const auto events = events_.lock()) events->OnUp();
@@ -85,7 +85,7 @@ void ClientStream::OnReadDone(bool ok) {
 
 void ClientStream::OnWriteDone(bool ok) {
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     write_.Clear();
     writing_ = false;
   }
@@ -96,7 +96,7 @@ void ClientStream::OnWriteDone(bool ok) {
 void ClientStream::Break() {
   bool first;
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     first = !std::exchange(broken_, true);
     outbox_.Clear();
     if (!done_) context_.TryCancel();
@@ -109,7 +109,7 @@ void ClientStream::Break() {
 // Once broken, nothing starts a write any more, so the hold may go when the last one is back.
 void ClientStream::ReleaseHold() {
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     if (!broken_ || writing_ || !std::exchange(holding_, false)) return;
   }
   RemoveHold();
@@ -118,7 +118,7 @@ void ClientStream::ReleaseHold() {
 void ClientStream::OnDone(const grpc::Status& status) {
   std::shared_ptr<ClientStream> self;
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     done_ = true;
     self = std::move(self_);
   }

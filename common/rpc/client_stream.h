@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "common/mutex.h"
 #include "common/rpc/frame.h"
 
 namespace openefs::rpc {
@@ -57,7 +57,7 @@ class ClientStream final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc
   const std::weak_ptr<ClientStreamEvents> events_;
   grpc::ClientContext context_;
 
-  absl::Mutex mu_;
+  Mutex mu_;
   std::shared_ptr<ClientStream> self_ ABSL_GUARDED_BY(mu_);  // gRPC's reference, until OnDone
   Outbox outbox_ ABSL_GUARDED_BY(mu_);
   bool up_ ABSL_GUARDED_BY(mu_) = false;

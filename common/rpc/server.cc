@@ -9,9 +9,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 #include "common/check.h"
+#include "common/clock.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/grpc_options.h"
 #include "common/rpc/server_stream.h"
@@ -23,7 +22,7 @@ namespace {
 constexpr size_t kMaxStreams = 4096;
 
 // How long Stop waits for clients to take their last replies before it cuts their streams.
-constexpr absl::Duration kFlushTime = absl::Seconds(1);
+constexpr int64_t kFlushMs = 1'000;
 
 // Ends a stream before it began.
 class Refusal final : public grpc::ServerGenericBidiReactor {
@@ -43,7 +42,7 @@ class RolesService final : public grpc::CallbackGenericService {
     }
     const auto stream = std::make_shared<ServerStream>(state_, context);
     {
-      absl::MutexLock lock(&state_->mu);
+      MutexLock lock(state_->mu);
       if (state_->stopping) return new Refusal({grpc::StatusCode::UNAVAILABLE, "server stops"});
       if (state_->streams.size() >= kMaxStreams) {
         return new Refusal({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many streams"});
@@ -74,6 +73,8 @@ class GrpcServer final : public Server {
   void Stop() override;
 
  private:
+  bool HasCalls() ABSL_EXCLUSIVE_LOCKS_REQUIRED(state_->mu);
+
   const std::shared_ptr<ServerState> state_ = std::make_shared<ServerState>();
   RolesService service_{state_};
   std::unique_ptr<grpc::Server> server_;
@@ -93,31 +94,33 @@ absl::Status GrpcServer::Start(const std::string& address) {
       absl::StrCat("cannot listen on ", address, ": not a free local address"));
 }
 
+bool GrpcServer::HasCalls() {
+  return std::any_of(state_->streams.begin(), state_->streams.end(),
+                     [](const auto& stream) { return stream->HasCalls(); });
+}
+
 void GrpcServer::Stop() {
   if (server_ == nullptr) return;
   absl::flat_hash_set<std::shared_ptr<ServerStream>> streams;
-  const auto no_calls = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(state_->mu) {
-    return std::none_of(state_->streams.begin(), state_->streams.end(),
-                        [](const auto& stream) { return stream->HasCalls(); });
-  };
-  const auto no_streams = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(state_->mu) {
-    return state_->streams.empty();
-  };
   {
-    absl::MutexLock lock(&state_->mu);
+    MutexLock lock(state_->mu);
     state_->stopping = true;
     streams = state_->streams;
   }
   for (const auto& stream : streams) stream->Drain();
   {
-    absl::MutexLock lock(&state_->mu);
-    state_->mu.Await(absl::Condition(&no_calls));
-    state_->mu.AwaitWithTimeout(absl::Condition(&no_streams), kFlushTime);
+    MutexLock lock(state_->mu);
+    while (HasCalls()) state_->changed.Wait(state_->mu);
+    const int64_t end_ms = SystemClock::Get()->MonotonicMs() + kFlushMs;
+    for (int64_t left_ms = kFlushMs; left_ms > 0 && !state_->streams.empty();) {
+      state_->changed.WaitForMs(state_->mu, left_ms);
+      left_ms = end_ms - SystemClock::Get()->MonotonicMs();
+    }
   }
   for (const auto& stream : streams) stream->Cancel();
   {
-    absl::MutexLock lock(&state_->mu);
-    state_->mu.Await(absl::Condition(&no_streams));
+    MutexLock lock(state_->mu);
+    while (!state_->streams.empty()) state_->changed.Wait(state_->mu);
   }
   server_->Shutdown();
   server_ = nullptr;

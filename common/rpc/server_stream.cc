@@ -53,19 +53,19 @@ void ServerStream::Begin() {
 
 void ServerStream::Drain() {
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     draining_ = true;
   }
   Step();
 }
 
 void ServerStream::Cancel() {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(mu_);
   if (!done_) context_->TryCancel();
 }
 
 bool ServerStream::HasCalls() {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(mu_);
   return calls_ > 0;
 }
 
@@ -79,7 +79,7 @@ bool ServerStream::MayRead() {
 void ServerStream::Step() {
   BufferList batch;
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     if (finished_) return;
     if (closed_) outbox_.Clear();
     if (!writing_ && !outbox_.empty()) {
@@ -105,7 +105,7 @@ void ServerStream::Step() {
 
 void ServerStream::Close(grpc::Status status) {
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     if (!std::exchange(closed_, true)) status_ = std::move(status);
   }
   Step();
@@ -114,7 +114,7 @@ void ServerStream::Close(grpc::Status status) {
 void ServerStream::OnReadDone(bool ok) {
   grpc::ByteBuffer bytes;
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     reading_ = false;
     bytes.Swap(&read_);
   }
@@ -140,7 +140,7 @@ void ServerStream::Serve(Frame frame) {
   CountServed(method);
   bool draining;
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     draining = draining_;
     if (frame.kind == FrameKind::kRequest) {
       ++calls_;
@@ -169,7 +169,7 @@ void ServerStream::AnswerCall(uint64_t call_id, size_t request_bytes,
                               absl::StatusOr<Message> result) {
   bool last, gone;
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     --calls_;
     call_bytes_ -= request_bytes;
     if (!closed_) outbox_.Push(ReplyFrame(call_id, std::move(result)));
@@ -178,13 +178,14 @@ void ServerStream::AnswerCall(uint64_t call_id, size_t request_bytes,
   }
   Step();
   if (!last) return;
-  absl::MutexLock lock(&state_->mu);  // wakes Server::Stop
+  MutexLock lock(state_->mu);
   if (gone) state_->streams.erase(shared_from_this());
+  state_->changed.SignalAll();
 }
 
 void ServerStream::OnWriteDone(bool ok) {
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     writing_ = false;
     write_.Clear();
   }
@@ -196,12 +197,13 @@ void ServerStream::OnCancel() { Close(grpc::Status::CANCELLED); }
 void ServerStream::OnDone() {
   const auto self = shared_from_this();  // until the lock is given back
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(mu_);
     done_ = true;
     if (calls_ > 0) return;  // the last reply takes it out
   }
-  absl::MutexLock lock(&state_->mu);
+  MutexLock lock(state_->mu);
   state_->streams.erase(self);
+  state_->changed.SignalAll();
 }
 
 }  // namespace openefs::rpc

@@ -11,7 +11,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
-#include "absl/synchronization/mutex.h"
+#include "common/mutex.h"
 #include "common/rpc/frame.h"
 
 namespace openefs::rpc {
@@ -23,7 +23,8 @@ struct ServerState {
   // Constant once the server has started.
   std::map<uint32_t, Server::Handler> handlers;
 
-  absl::Mutex mu;
+  Mutex mu;
+  CondVar changed;  // while stopping: a stream went, or has no call left
   bool stopping ABSL_GUARDED_BY(mu) = false;
   // Every stream that gRPC still knows or that has a reply to come.
   absl::flat_hash_set<std::shared_ptr<ServerStream>> streams ABSL_GUARDED_BY(mu);
@@ -61,7 +62,7 @@ class ServerStream final : public grpc::ServerGenericBidiReactor,
   const std::shared_ptr<ServerState> state_;
   grpc::CallbackServerContext* const context_;  // valid until OnDone
 
-  absl::Mutex mu_;
+  Mutex mu_;
   Outbox outbox_ ABSL_GUARDED_BY(mu_);
   size_t calls_ ABSL_GUARDED_BY(mu_) = 0;       // requests whose reply is to come
   size_t call_bytes_ ABSL_GUARDED_BY(mu_) = 0;  // of these requests

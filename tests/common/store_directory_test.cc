@@ -81,8 +81,8 @@ TEST_CASE("another version is refused and named") {
 
 TEST_CASE("a damaged STORE file is refused, not formatted over") {
   TempDir temp;
-  for (const std::string& damage : {std::string(), std::string("\n\n"), std::string("garbage"),
-                                    std::string(64, '\0')}) {
+  for (const std::string& damage :
+       {std::string(), std::string("\n\n"), std::string("garbage"), std::string(64, '\0')}) {
     WriteText(temp / "STORE", damage);
     CHECK(absl::IsFailedPrecondition(StoreDirectory::Open(temp.path(), kMetadata1).status()));
     CHECK(*ReadSmallFile(temp / "STORE") == damage);

@@ -4,29 +4,28 @@
 #include <memory>
 #include <vector>
 
-#include "absl/synchronization/blocking_counter.h"
-#include "absl/synchronization/notification.h"
 #include "common/clock.h"
+#include "tests/common/notification.h"
 
 namespace openefs {
 
 TEST_CASE("timers run in the order of their times and not too early") {
   std::vector<int> order;
-  absl::BlockingCounter left(3);
+  Countdown left(3);
   const int64_t start_ms = SystemClock::Get()->MonotonicMs();
   int64_t last_ms = 0;
   Timers::Get().RunAfter(40, [&] {
     order.push_back(3);
     last_ms = SystemClock::Get()->MonotonicMs();
-    left.DecrementCount();
+    left.Done();
   });
   Timers::Get().RunAfter(20, [&] {
     order.push_back(2);
-    left.DecrementCount();
+    left.Done();
   });
   Timers::Get().RunAfter(-5, [&] {
     order.push_back(1);
-    left.DecrementCount();
+    left.Done();
   });
   left.Wait();
   CHECK(order == std::vector<int>{1, 2, 3});
@@ -41,17 +40,17 @@ TEST_CASE("a cancelled timer does not run and lets go of what it holds") {
   CHECK(Timers::Get().Cancel(id));
   CHECK(held.use_count() == 1);
   CHECK_FALSE(Timers::Get().Cancel(id));
-  absl::Notification ran_out;
+  Notification ran_out;
   const Timers::TimerId first = Timers::Get().RunAfter(0, [&] { ran_out.Notify(); });
-  ran_out.WaitForNotification();
+  ran_out.Wait();
   CHECK_FALSE(Timers::Get().Cancel(first));
   CHECK_FALSE(ran);
 }
 
 TEST_CASE("a timer may start another") {
-  absl::Notification second;
+  Notification second;
   Timers::Get().RunAfter(0, [&] { Timers::Get().RunAfter(0, [&] { second.Notify(); }); });
-  second.WaitForNotification();
+  second.Wait();
 }
 
 }  // namespace openefs

@@ -11,15 +11,13 @@
 #include <utility>
 #include <vector>
 
-#include "absl/synchronization/blocking_counter.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "common/clock.h"
+#include "common/mutex.h"
 #include "common/random.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/frame.h"
 #include "common/rpc/grpc_bytes.h"
-#include "common/timers.h"
+#include "tests/common/notification.h"
 
 namespace openefs::rpc {
 namespace {
@@ -47,12 +45,14 @@ class Peer {
       reply(Message{request.header, std::move(request.payload)});
     });
     server_->Register(kSlow, [this](Message, ReplyCallback reply) {
-      absl::MutexLock lock(&mu_);
+      MutexLock lock(mu_);
       kept_.push_back(std::move(reply));
+      changed_.SignalAll();
     });
     server_->Register(kNote, [this](Message request, const ReplyCallback&) {
-      absl::MutexLock lock(&mu_);
+      MutexLock lock(mu_);
       notes_.push_back(request.header);
+      changed_.SignalAll();
     });
     server_->Register(kFail, [](Message, ReplyCallback reply) {
       reply(absl::FailedPreconditionError("not today"));
@@ -68,41 +68,40 @@ class Peer {
   Server& server() { return *server_; }
 
   void WaitForKept(size_t count) {
-    const auto enough = [&] { return kept_.size() >= count; };
-    absl::MutexLock lock(&mu_);
-    mu_.Await(absl::Condition(&enough));
+    MutexLock lock(mu_);
+    while (kept_.size() < count) changed_.Wait(mu_);
   }
   void ReleaseAll() {
     std::vector<ReplyCallback> kept;
     {
-      absl::MutexLock lock(&mu_);
+      MutexLock lock(mu_);
       kept.swap(kept_);
     }
     for (ReplyCallback& reply : kept) reply(Message{});
   }
   std::vector<std::string> WaitForNotes(size_t count) {
-    const auto enough = [&] { return notes_.size() >= count; };
-    absl::MutexLock lock(&mu_);
-    mu_.Await(absl::Condition(&enough));
+    MutexLock lock(mu_);
+    while (notes_.size() < count) changed_.Wait(mu_);
     return notes_;
   }
 
  private:
-  absl::Mutex mu_;
-  std::vector<ReplyCallback> kept_;
-  std::vector<std::string> notes_;
+  Mutex mu_;
+  CondVar changed_;
+  std::vector<ReplyCallback> kept_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::string> notes_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<Server> server_ = MakeServer();  // stops before the rest goes
 };
 
 absl::StatusOr<Message> CallAndWait(Channel& channel, Method method, Message request,
                                     int64_t timeout_ms = kLongMs) {
-  absl::Notification replied;
+  Notification replied;
   absl::StatusOr<Message> result;
   channel.Call(method, std::move(request), timeout_ms, [&](absl::StatusOr<Message> reply) {
     result = std::move(reply);
     replied.Notify();
   });
-  replied.WaitForNotification();
+  replied.Wait();
   return result;
 }
 
@@ -123,7 +122,7 @@ grpc::Status SendRaw(const std::string& address, const std::string& bytes,
       done_.Notify();
     }
     grpc::Status status_;
-    absl::Notification done_;
+    Notification done_;
   };
   auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
   grpc::GenericStub stub(channel);
@@ -135,7 +134,7 @@ grpc::Status SendRaw(const std::string& address, const std::string& bytes,
   reactor.StartWrite(&batch);
   reactor.StartRead(&answer);
   reactor.StartCall();
-  reactor.done_.WaitForNotification();
+  reactor.done_.Wait();
   return reactor.status_;
 }
 
@@ -172,7 +171,7 @@ TEST_CASE("rpc: a thousand calls at once each get their own reply") {
   Peer peer;
   const auto channel = MakeChannel(peer.address());
   constexpr int kThreads = 4, kCalls = 250;
-  absl::BlockingCounter left(kThreads * kCalls);
+  Countdown left(kThreads * kCalls);
   std::atomic<int> right{0};
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
@@ -183,7 +182,7 @@ TEST_CASE("rpc: a thousand calls at once each get their own reply") {
                       [&, id, i](const absl::StatusOr<Message>& reply) {
                         right += reply.ok() && reply->header == id &&
                                  TotalBytes(reply->payload) == static_cast<size_t>(i) * 7;
-                        left.DecrementCount();
+                        left.Done();
                       });
       }
     });
@@ -206,14 +205,14 @@ TEST_CASE("rpc: a call without a reply times out and a late reply is ignored") {
 TEST_CASE("rpc: the shortest timeout ends first") {
   Peer peer;
   const auto channel = MakeChannel(peer.address());
-  absl::Mutex mu;
+  Mutex mu;
   std::vector<int> order;
-  absl::BlockingCounter left(3);
+  Countdown left(3);
   for (const int timeout_ms : {150, 100, 50}) {
     channel->Call(kSlow, {}, timeout_ms, [&, timeout_ms](const absl::StatusOr<Message>&) {
-      absl::MutexLock lock(&mu);
+      MutexLock lock(mu);
       order.push_back(timeout_ms);
-      left.DecrementCount();
+      left.Done();
     });
   }
   left.Wait();
@@ -258,14 +257,14 @@ TEST_CASE("rpc: a new channel waits for a peer that is about to start") {
     address = first.address();
   }
   const auto channel = MakeChannel(address);
-  absl::Notification replied;
+  Notification replied;
   absl::Status status;
   channel->Call(kEcho, {}, kLongMs, [&](const absl::StatusOr<Message>& reply) {
     status = reply.status();
     replied.Notify();
   });
   Peer late(address);
-  replied.WaitForNotification();
+  replied.Wait();
   CHECK(status.ok());
 }
 
@@ -288,10 +287,9 @@ TEST_CASE("rpc: more calls than the limit are refused at once") {
   Peer peer;
   const auto channel = MakeChannel(peer.address());
   WaitUntilUsable(*channel);
-  absl::BlockingCounter left(kMaxCallsInFlight);
+  Countdown left(kMaxCallsInFlight);
   for (size_t i = 0; i < kMaxCallsInFlight; ++i) {
-    channel->Call(kSlow, {}, kLongMs,
-                  [&](const absl::StatusOr<Message>&) { left.DecrementCount(); });
+    channel->Call(kSlow, {}, kLongMs, [&](const absl::StatusOr<Message>&) { left.Done(); });
   }
   const auto refused = CallAndWait(*channel, kEcho, {});
   CHECK(absl::IsResourceExhausted(refused.status()));
@@ -308,10 +306,10 @@ TEST_CASE("rpc: more bytes than the limit are refused at once") {
   WaitUntilUsable(*channel);
   // The same bytes again and again: they are shared, not copied, so this is cheap.
   const Buffer piece = Buffer::FromString(std::string(32 << 20, 'x'));
-  absl::BlockingCounter left(7);
+  Countdown left(7);
   for (int i = 0; i < 7; ++i) {
     channel->Call(kSlow, {"", {piece}}, kLongMs,
-                  [&](const absl::StatusOr<Message>&) { left.DecrementCount(); });
+                  [&](const absl::StatusOr<Message>&) { left.Done(); });
   }
   CHECK(absl::IsResourceExhausted(CallAndWait(*channel, kEcho, {"", {piece}}).status()));
   CHECK(
@@ -365,11 +363,11 @@ TEST_CASE("rpc: a channel that never connected can be destroyed with calls under
 TEST_CASE("rpc: a callback may destroy its own channel") {
   Peer peer;
   auto channel = MakeChannel(peer.address());
-  absl::BlockingCounter left(2);
-  channel->Call(kSlow, {}, kLongMs, [&](const absl::StatusOr<Message>&) { left.DecrementCount(); });
+  Countdown left(2);
+  channel->Call(kSlow, {}, kLongMs, [&](const absl::StatusOr<Message>&) { left.Done(); });
   channel->Call(kEcho, {}, kLongMs, [&](const absl::StatusOr<Message>&) {
     channel.reset();
-    left.DecrementCount();
+    left.Done();
   });
   left.Wait();
 }
@@ -397,7 +395,7 @@ TEST_CASE("rpc: channels come and go under load") {
 TEST_CASE("rpc: stopping a server waits for its handlers and not for its clients") {
   Peer peer;
   const auto channel = MakeChannel(peer.address());
-  absl::Notification replied;
+  Notification replied;
   absl::Status status = absl::UnknownError("no reply");
   channel->Call(kSlow, {}, kLongMs, [&](const absl::StatusOr<Message>& reply) {
     status = reply.status();
@@ -410,7 +408,7 @@ TEST_CASE("rpc: stopping a server waits for its handlers and not for its clients
   });
   peer.server().Stop();
   release.join();
-  replied.WaitForNotification();
+  replied.Wait();
   CHECK(status.ok());
   CHECK(absl::IsUnavailable(CallAndWait(*channel, kEcho, {}).status()));
   peer.server().Stop();  // again: nothing to do
