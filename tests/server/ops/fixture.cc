@@ -122,13 +122,13 @@ std::string Fixture::HandleOf(const FileHandleCodec& codec, FileSystemId fs_id, 
   return std::string(bytes.data(), bytes.size());
 }
 
-std::unique_ptr<Operation> Fixture::Decode(const TableEntry& entry, std::string_view arguments) {
+std::unique_ptr<Operation> Fixture::Decode(const TableEntry& entry, const std::string& arguments) {
   xdr::Reader reader(Buffer::Copy(arguments));
   auto operation = entry.decode(reader);
   return reader.ok() && reader.remaining() == 0 ? std::move(operation) : nullptr;
 }
 
-Outcome Fixture::Run(const TableEntry& entry, std::string_view arguments,
+Outcome Fixture::Run(const TableEntry& entry, const std::string& arguments,
                      const pb::OperationResult& result) {
   auto operation = Decode(entry, arguments);
   return operation == nullptr ? Outcome() : Run(*operation, result);

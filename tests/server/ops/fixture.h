@@ -21,10 +21,10 @@ namespace openefs::nfs4 {
 
 #define OPENEFS_TESTED_OPERATIONS(X)                                                             \
   X(Access)                                                                                      \
-  X(Close) X(Commit) X(Create) X(GetAttr) X(GetFh) X(Link) X(Lock) X(LockT) X(LockU) X(Lookup)   \
-      X(LookupP) X(NVerify) X(Open) X(OpenDowngrade) X(PutFh) X(PutPubFh) X(PutRootFh) X(Read)   \
-          X(ReadDir) X(ReadLink) X(Remove) X(Rename) X(RestoreFh) X(SaveFh) X(SetAttr) X(Verify) \
-              X(Write)
+  X(Close)                                                                                       \
+  X(Commit) X(Create) X(GetAttr) X(GetFh) X(Link) X(Lock) X(LockT) X(LockU) X(Lookup) X(LookupP) \
+      X(NVerify) X(Open) X(OpenDowngrade) X(PutFh) X(PutPubFh) X(PutRootFh) X(Read) X(ReadDir)   \
+          X(ReadLink) X(Remove) X(Rename) X(RestoreFh) X(SaveFh) X(SetAttr) X(Verify) X(Write)
 #define X(Name) extern const TableEntry k##Name##Entry;
 OPENEFS_TESTED_OPERATIONS(X)
 #undef X
@@ -95,10 +95,10 @@ class Fixture {
   ~Fixture();
 
   // Null if the arguments are not XDR, or not all of them were taken.
-  static std::unique_ptr<Operation> Decode(const TableEntry& entry, std::string_view arguments);
+  static std::unique_ptr<Operation> Decode(const TableEntry& entry, const std::string& arguments);
 
   // Decodes and runs; the metadata answers `result`.
-  Outcome Run(const TableEntry& entry, std::string_view arguments,
+  Outcome Run(const TableEntry& entry, const std::string& arguments,
               const pb::OperationResult& result = {});
   Outcome Run(Operation& operation, const pb::OperationResult& result = {});
 
