@@ -227,11 +227,11 @@ constexpr AttributeMask kDirectoryEntry = MaskOfNumbers(
      FATTR4_FILEHANDLE, FATTR4_FILEID, FATTR4_MOUNTED_ON_FILEID});
 
 // RFC 8881 5.6: every REQUIRED attribute.
-static_assert(MaskOfNumbers({FATTR4_SUPPORTED_ATTRS, FATTR4_FH_EXPIRE_TYPE, FATTR4_CHANGE,
-                             FATTR4_SIZE, FATTR4_LINK_SUPPORT, FATTR4_SYMLINK_SUPPORT,
-                             FATTR4_NAMED_ATTR, FATTR4_FSID, FATTR4_UNIQUE_HANDLES,
-                             FATTR4_LEASE_TIME, FATTR4_RDATTR_ERROR, FATTR4_FILEHANDLE,
-                             FATTR4_SUPPATTR_EXCLCREAT})
+static_assert(MaskOfNumbers({FATTR4_SUPPORTED_ATTRS, FATTR4_TYPE, FATTR4_FH_EXPIRE_TYPE,
+                             FATTR4_CHANGE, FATTR4_SIZE, FATTR4_LINK_SUPPORT,
+                             FATTR4_SYMLINK_SUPPORT, FATTR4_NAMED_ATTR, FATTR4_FSID,
+                             FATTR4_UNIQUE_HANDLES, FATTR4_LEASE_TIME, FATTR4_RDATTR_ERROR,
+                             FATTR4_FILEHANDLE, FATTR4_SUPPATTR_EXCLCREAT})
                   .Within(kSupported));
 
 }  // namespace
