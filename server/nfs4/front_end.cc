@@ -1,15 +1,14 @@
 #include "server/nfs4/front_end.h"
 
-#include <algorithm>
 #include <chrono>
-#include <future>
 #include <thread>
 #include <utility>
 
-#include "absl/status/statusor.h"
+#include "absl/base/thread_annotations.h"
 #include "common/log.h"
+#include "common/mutex.h"
 #include "datastore/client/blob_client.h"
-#include "metadata/client/metadata_client.h"
+#include "metadata/client/cluster_watcher.h"
 #include "server/nfs4/lease_keeper.h"
 #include "server/nfs4/nfs_program.h"
 #include "server/nfs4/services.h"
@@ -18,31 +17,14 @@
 namespace openefs::nfs4 {
 namespace {
 
-// Between two questions for a cluster state while the cluster is not formatted yet.
-constexpr auto kStartPause = std::chrono::milliseconds(50);
+// Between two looks for the first cluster state.
+constexpr auto kStartPause = std::chrono::milliseconds(10);
 
 rpc::ServerOptions ServerOptionsOf(const FrontEndOptions& options) {
   rpc::ServerOptions server;
   server.addresses = options.listen;
   server.port = options.port;
   return server;
-}
-
-// One attempt to hear what the cluster is like.
-absl::StatusOr<pb::ClusterState> AskForCluster(metadata::MetadataClient& metadata) {
-  using Response = absl::StatusOr<std::unique_ptr<pb::SegmentResponse>>;
-  auto answered = std::make_shared<std::promise<Response>>();
-  auto request = std::make_unique<pb::SegmentRequest>();
-  request->set_group(kSystemGroup);
-  request->add_operations()->mutable_get_cluster_state();
-  metadata.Execute(std::move(request),
-                   [answered](Response response) { answered->set_value(std::move(response)); });
-  Response response = answered->get_future().get();
-  if (!response.ok()) return response.status();
-  if ((*response)->results_size() != 1 || (*response)->results(0).error() != pb::FS_OK) {
-    return absl::UnavailableError("the cluster is not formatted");
-  }
-  return (*response)->results(0).cluster_state();
 }
 
 class FrontEndImpl final : public FrontEnd {
@@ -61,16 +43,16 @@ class FrontEndImpl final : public FrontEnd {
     // Requests use the services to their end.
     server_ = nullptr;
     lease_keeper_ = nullptr;
+    watcher_ = nullptr;
   }
 
   absl::Status Start() override {
     if (absl::Status status = server_->Listen(); !status.ok()) return status;
-    absl::StatusOr<pb::ClusterState> cluster = WaitForCluster();
-    if (!cluster.ok()) return cluster.status();
-    services_ = std::make_unique<Services>(metadata_, blobs_, clock_, options_.lease_ms,
-                                           *std::move(cluster));
-    program_ = std::make_unique<NfsProgram>(services_.get());
-    lease_keeper_ = std::make_unique<LeaseKeeper>(services_.get(), io_);
+    watcher_ = std::make_unique<metadata::ClusterWatcher>(
+        metadata_, [this](const metadata::ClusterStatePtr& state) { TakeCluster(state); });
+    if (!WaitForCluster()) return absl::UnavailableError("the metadata service does not answer");
+    program_ = std::make_unique<NfsProgram>(services());
+    lease_keeper_ = std::make_unique<LeaseKeeper>(services(), io_);
     server_->Serve(program_.get());
     Log(LogLevel::kInfo, "server.started", {{"az", options_.az}, {"port", server_->port()}});
     return absl::OkStatus();
@@ -78,6 +60,7 @@ class FrontEndImpl final : public FrontEnd {
 
   void Stop() override {
     if (std::exchange(stopped_, true)) return;
+    if (watcher_ != nullptr) watcher_->Stop();
     if (lease_keeper_ != nullptr) lease_keeper_->Stop();
     server_->Stop(options_.stop_grace_ms);
   }
@@ -85,13 +68,30 @@ class FrontEndImpl final : public FrontEnd {
   uint16_t port() const override { return server_->port(); }
 
  private:
-  absl::StatusOr<pb::ClusterState> WaitForCluster() {
+  // On the watcher's thread.
+  void TakeCluster(const metadata::ClusterStatePtr& state) ABSL_LOCKS_EXCLUDED(mu_) {
+    blobs_->SetClusterMap(metadata::MapOf(state));
+    MutexLock lock(mu_);
+    if (services_ == nullptr) {
+      services_ = std::make_unique<Services>(metadata_, blobs_, clock_, options_.lease_ms, *state);
+    } else {
+      services_->SetCluster(*state);
+    }
+  }
+
+  // Null before the first state; constant from then on.
+  Services* services() const ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(mu_);
+    return services_.get();
+  }
+
+  bool WaitForCluster() const {
     const int64_t deadline = clock_->MonotonicMs() + options_.start_patience_ms;
-    for (;;) {
-      absl::StatusOr<pb::ClusterState> cluster = AskForCluster(*metadata_);
-      if (cluster.ok() || clock_->MonotonicMs() >= deadline) return cluster;
+    while (services() == nullptr) {
+      if (clock_->MonotonicMs() >= deadline) return false;
       std::this_thread::sleep_for(kStartPause);
     }
+    return true;
   }
 
   const FrontEndOptions options_;
@@ -100,7 +100,11 @@ class FrontEndImpl final : public FrontEnd {
   datastore::BlobClient* const blobs_;
   const Clock* const clock_;
 
-  std::unique_ptr<Services> services_;
+  mutable Mutex mu_;
+  std::unique_ptr<Services> services_ ABSL_GUARDED_BY(mu_);
+
+  // Of whoever starts and stops it.
+  std::unique_ptr<metadata::ClusterWatcher> watcher_;
   std::unique_ptr<NfsProgram> program_;
   std::unique_ptr<LeaseKeeper> lease_keeper_;
   std::unique_ptr<rpc::Server> server_;
