@@ -68,6 +68,7 @@ lab_open() {
 }
 
 lab_network() {
+  if [[ -n ${LAB_OUTER_NET:-} ]]; then LAB_NET=$LAB_OUTER_NET; return; fi
   mkdir -p /run/netns && ip netns add "$LAB_NET" 2>"$LAB_DIR/error" || return
   ip -n "$LAB_NET" link set lo up
   ip -n "$LAB_NET" link add br0 type bridge || return
@@ -80,7 +81,7 @@ lab_close() {
   trap - EXIT
   for guest in "$LAB_DIR"/guests/*/; do [[ -d $guest ]] && guest_kill "$(basename "$guest")"; done
   if declare -F target_stop >/dev/null; then target_stop; fi
-  ip netns delete "$LAB_NET" 2>/dev/null
+  [[ -n ${LAB_OUTER_NET:-} ]] || ip netns delete "$LAB_NET" 2>/dev/null
   if [[ ${LAB_KEEP:-} ]]; then lab_say "kept $LAB_DIR"; else rm -rf "$LAB_DIR"; fi
   exit "$status"
 }
@@ -116,6 +117,7 @@ process_end() {  # FILE SECONDS: asks, then insists
 
 guest_dir() { echo "$LAB_DIR/guests/$1"; }
 
+# In a network that others use too, the name must not be taken.
 guest_tap() {
   ip -n "$LAB_NET" tuntap add dev "$1" mode tap || return
   ip -n "$LAB_NET" link set "$1" mtu 9000 master br0 up
@@ -138,10 +140,11 @@ CONFIG
 guest_boot() {
   local name=$1 dir index tap
   dir=$(guest_dir "$name")
-  index=$(( $(cat "$LAB_DIR/guest-count") + 1 )) tap=tap$index
+  index=$(( $(cat "$LAB_DIR/guest-count") + 1 )) tap=tap$index-$LAB_ID
   echo "$index" >"$LAB_DIR/guest-count"
-  rm -rf "$dir" && mkdir -p "$dir/jobs"
+  rm -rf "$dir" && mkdir -p "$dir"/{jobs,flush}
   guest_config "$name" "$index" >"$dir/config"
+  echo "$tap" >"$dir/tap"
   guest_tap "$tap" || { lab_say "cannot make $tap in $LAB_NET"; return 1; }
   TMPDIR=$(lab_memory_dir) setsid nsenter --net="/run/netns/$LAB_NET" -- \
     linux.uml "mem=${GUEST_MEMORY_MIB}M" root=/dev/root rootfstype=hostfs rootflags=/ rw \
@@ -167,6 +170,8 @@ guest_alive() { process_alive "$(guest_dir "$1")/pid"; }
 guest_kill() {
   process_signal "$(guest_dir "$1")/pid" KILL
   process_wait_end "$(guest_dir "$1")/pid" 10
+  ip -n "$LAB_NET" link delete "$(cat "$(guest_dir "$1")/tap" 2>/dev/null)" 2>/dev/null
+  return 0
 }
 guest_stop() {
   guest_exec "$1" -t 60 'unmount_export' || lab_say "guest $1: unmount failed"
@@ -191,7 +196,7 @@ guest_wait() {
   until [[ -e $job.rc ]]; do
     if ! guest_alive "$1"; then cat "$job.out" 2>/dev/null; echo "guest $1 died"; return 125; fi
     if (( SECONDS >= deadline )); then
-      guest_flush "$1" "$2"; cat "$job.out" 2>/dev/null
+      guest_flush "$1" "$job.out"; cat "$job.out" 2>/dev/null
       echo "guest $1: no result after $3 s"; return 124
     fi
     sleep 0.05
@@ -202,13 +207,13 @@ guest_wait() {
 
 guest_done() { [[ -e $(guest_dir "$1")/jobs/$2.rc ]]; }
 
-# What an unfinished job wrote is still in the guest's page cache; this brings it to the host.
-guest_flush() {
-  local jobs deadline=$((SECONDS + 5))
-  jobs=$(guest_dir "$1")/jobs
-  touch "$jobs/$2.flush"
-  while [[ -e $jobs/$2.flush ]] && (( SECONDS < deadline )); do sleep 0.1; done
-  rm -f "$jobs/$2.flush"
+# What a guest has written to a file of the host may still be in its page cache; this brings it to the host.
+guest_flush() {  # NAME FILE
+  local request deadline=$((SECONDS + 5))
+  request=$(guest_dir "$1")/flush/$(date +%s%N)
+  echo "$2" >"$LAB_DIR/flush-request" && mv "$LAB_DIR/flush-request" "$request"
+  while [[ -e $request ]] && (( SECONDS < deadline )); do sleep 0.05; done
+  rm -f "$request"
 }
 
 guest_exec() {

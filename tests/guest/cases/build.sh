@@ -1,4 +1,5 @@
 # A C project built with make: it builds once, stays built, and notices a changed header.
+# quick
 # needs: project
 # limit: 300
 must cp -r "$FIXTURES/project" project

@@ -1,0 +1,51 @@
+# What the fault cases share: a verifying load in a guest, and its check. Sourced by the scripts in faults/.
+#
+# The load logs every operation and its acknowledgement to the host (tools/load.c). A fault case starts it, breaks things, lets it
+# go on for a while, stops it, and has another pair of eyes check everything: a client that has nothing cached.
+
+: "${LOAD_PROCESSES:=3}"
+# How long a client's operations may take to get through after a fault, all retries and elections included.
+readonly RECOVERY_LIMIT_S=150
+
+fault_fail() { echo "  FAILED: $*"; exit 1; }
+note() { echo "  note: $*"; }
+
+# load_start INDEX: boots a client at front-end INDEX and starts the load in it.
+load_start() {
+  need_guest client "$1" || exit
+  LOAD_DIR=/mnt/nfs/load-$RANDOM LOAD_LOG=$LAB_DIR/load-$RANDOM
+  guest_exec client "mkdir $LOAD_DIR" || exit
+  LOAD_JOB=$(guest_start client "exec \$TOOLS/load run $LOAD_DIR $LOAD_LOG 3600 $LOAD_PROCESSES $RANDOM")
+  load_progress 3
+}
+
+# load_progress N: every process of the load has had N more operations acknowledged; proof that it works, not that time went by.
+load_progress() {
+  local before wanted deadline=$((SECONDS + RECOVERY_LIMIT_S)) process
+  for ((process = 0; process < LOAD_PROCESSES; process++)); do
+    before=$(process_acknowledged "$process") wanted=$1
+    until (( $(process_acknowledged "$process") >= before + wanted )); do
+      guest_done client "$LOAD_JOB" && { guest_wait client "$LOAD_JOB" 1; fault_fail "the load ended"; }
+      (( SECONDS < deadline )) || fault_fail "process $process of the load stands still since $RECOVERY_LIMIT_S s"
+      sleep 0.3
+    done
+  done
+}
+# The log reaches the host only when the guest writes it back.
+process_acknowledged() {
+  guest_flush client "$LOAD_LOG.$1"
+  echo $(( $(grep -c '^A' "$LOAD_LOG.$1" 2>/dev/null) + 0 ))
+}
+
+# Stops the load in order; every operation it began must have succeeded.
+load_stop() {
+  touch "$LOAD_LOG.stop"
+  guest_wait client "$LOAD_JOB" "$RECOVERY_LIMIT_S" || fault_fail "the load failed or hangs"
+}
+
+# load_check GUEST INDEX: a client at front-end INDEX that has nothing cached finds everything acknowledged.
+load_check() {
+  guest_kill "$1"
+  need_guest "$1" "$2" || exit
+  guest_exec "$1" -t 300 "\$TOOLS/load check $LOAD_DIR $LOAD_LOG $LOAD_PROCESSES" || fault_fail "something acknowledged is missing or wrong"
+}
