@@ -1,0 +1,140 @@
+#include <catch2/catch.hpp>
+#include <map>
+#include <random>
+
+#include "metadata/store/keys.h"
+#include "metadata/store/transaction.h"
+#include "tests/metadata/engines.h"
+
+namespace openefs::metadata {
+namespace {
+
+using Map = std::map<std::string, std::string>;
+
+Map Contents(std::unique_ptr<KvIterator> it) {
+  Map contents;
+  for (; it->Valid(); it->Next()) {
+    const bool ascending =
+        contents.empty() || absl::string_view(contents.rbegin()->first) < it->Key();
+    REQUIRE(ascending);
+    contents[std::string(it->Key())] = std::string(it->Value());
+  }
+  return contents;
+}
+
+Map Range(const Map& map, const std::string& begin, const std::string& end) {
+  if (begin >= end) return {};
+  return Map(map.lower_bound(begin), map.lower_bound(end));
+}
+
+// Few keys, so that everything meets.
+std::string RandomKey(std::mt19937& random) {
+  return std::string(1 + random() % 2, 'a' + random() % 6);
+}
+
+TEMPLATE_LIST_TEST_CASE("a snapshot keeps showing what was there", "", AllEngines) {
+  TestType maker;
+  std::unique_ptr<KvEngine> engine = maker.Open();
+  REQUIRE(engine->Write({{"a", "1"}, {"b", "2"}}).ok());
+  auto before = engine->Snapshot();
+  auto it = before->Scan("a", "z");
+  REQUIRE(engine->Write({{"a", std::nullopt}, {"b", "3"}, {"c", "4"}}).ok());
+  auto after = engine->Snapshot();
+  REQUIRE(engine->Write({{"a", "5"}, {"b", std::nullopt}}).ok());
+  std::string value;
+  CHECK((before->Get("a", &value) && value == "1"));
+  CHECK(Contents(std::move(it)) == Map{{"a", "1"}, {"b", "2"}});
+  CHECK_FALSE(after->Get("a", &value));
+  CHECK(Contents(after->Scan("", "z")) == Map{{"b", "3"}, {"c", "4"}});
+  CHECK(Contents(engine->Snapshot()->Scan("", "z")) == Map{{"a", "5"}, {"c", "4"}});
+}
+
+TEMPLATE_LIST_TEST_CASE("scans end before their end", "", AllEngines) {
+  TestType maker;
+  std::unique_ptr<KvEngine> engine = maker.Open();
+  const std::string zero("k\0", 2);
+  REQUIRE(engine->Write({{"k", "1"}, {zero, "2"}, {"k\xff", "3"}, {"l", "4"}, {"", "0"}}).ok());
+  auto snapshot = engine->Snapshot();
+  CHECK(Contents(snapshot->Scan("k", "l")).size() == 3);
+  CHECK(Contents(snapshot->Scan(zero, "l")).size() == 2);
+  CHECK(Contents(snapshot->Scan("k", "k")).empty());
+  CHECK(Contents(snapshot->Scan("", "k")) == Map{{"", "0"}});
+}
+
+TEMPLATE_LIST_TEST_CASE("a transaction reads its writes and undoes to a mark", "", AllEngines) {
+  TestType maker;
+  std::unique_ptr<KvEngine> engine = maker.Open();
+  std::mt19937 random(GENERATE(1u, 2u, 3u));
+  Map model;
+  for (int round = 0; round < 30; ++round) {
+    Transaction txn(engine->Snapshot());
+    std::vector<std::pair<size_t, Map>> marks;
+    for (int step = 0; step < 30; ++step) {
+      const std::string key = RandomKey(random);
+      switch (random() % 6) {
+        case 0:
+          marks.emplace_back(txn.Mark(), model);
+          break;
+        case 1:
+          if (marks.empty() || random() % 2 == 0) break;
+          txn.RollbackTo(marks.back().first);
+          model = marks.back().second;
+          marks.pop_back();
+          break;
+        case 2:
+          txn.Delete(key);
+          model.erase(key);
+          break;
+        case 3: {
+          std::string end = RandomKey(random);
+          REQUIRE(Contents(txn.Scan(key, end)) == Range(model, key, end));
+          break;
+        }
+        default:
+          model[key] = std::to_string(random());
+          txn.Put(key, model[key]);
+      }
+      std::string value;
+      REQUIRE(txn.Get(key, &value) == model.contains(key));
+      REQUIRE(txn.Contains(key) == model.contains(key));
+      if (model.contains(key)) REQUIRE(value == model[key]);
+    }
+    REQUIRE(Contents(txn.Scan("", "zz")) == model);
+    REQUIRE(engine->Write(txn.TakeWrites()).ok());
+    REQUIRE(Contents(engine->Snapshot()->Scan("", "zz")) == model);
+  }
+}
+
+TEST_CASE("what was flushed is there after a restart") {
+  RocksEngine maker;
+  std::unique_ptr<KvEngine> engine = maker.Open();
+  REQUIRE(engine->Write({{"a", "1"}, {"b", "2"}}).ok());
+  REQUIRE(engine->Flush().ok());
+  REQUIRE(engine->Write({{"b", std::nullopt}, {"c", "3"}}).ok());
+  REQUIRE(engine->Flush().ok());
+  engine.reset();
+  engine = maker.Open();
+  CHECK(Contents(engine->Snapshot()->Scan("", "z")) == Map{{"a", "1"}, {"c", "3"}});
+}
+
+TEST_CASE("a directory that cannot be opened is one clear error") {
+  auto engine = OpenRocksKv("/proc/openefs-nowhere/kv");
+  REQUIRE_FALSE(engine.ok());
+  CHECK(engine.status().message().find("/proc/openefs-nowhere/kv") != absl::string_view::npos);
+}
+
+TEST_CASE("keys order by number and read back") {
+  CHECK(keys::Inode(1, 255) < keys::Inode(1, 256));
+  CHECK(keys::Extent(1, 2, 0xff) < keys::Extent(1, 2, 0x100));
+  CHECK(keys::DirentByName(1, 2, "\xff") < keys::DirentByName(1, 3, ""));
+  KeyReader reader(keys::Collect(77, BlobId{5, 6}));
+  reader.SkipPrefix();
+  CHECK(reader.U64() == 77);
+  CHECK(reader.Blob() == BlobId{5, 6});
+  CHECK(reader.Rest().empty());
+  CHECK(DecodeU64(EncodeU64(0x0102030405060708)) == 0x0102030405060708);
+  CHECK(PrefixEnd(std::string("a\xff\xff")) == "b");
+}
+
+}  // namespace
+}  // namespace openefs::metadata
