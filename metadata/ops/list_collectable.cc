@@ -19,7 +19,7 @@ pb::FsError ListCollectableOp::Apply(OperationContext& context, const Request& r
   const uint64_t ripe_ms = now_ms - std::min(now_ms, kCollectDelayMs);
   pb::CollectableResult* list = result->mutable_collectable();
   auto it = context.txn.Scan(keys::Prefix(keys::kClusterWide, KeyTag::kCollectQueue),
-                             keys::Collect(ripe_ms, BlobId{}));
+                             keys::Collect(ripe_ms + 1, BlobId{}));
   for (; it->Valid() && list->blobs_size() < BatchLimit(request.limit()); it->Next()) {
     KeyReader key(it->Key());
     key.SkipPrefix();

@@ -79,6 +79,7 @@ void Transaction::Set(std::string key, std::optional<std::string> value) {
 
 std::unique_ptr<KvIterator> Transaction::Scan(absl::string_view begin,
                                               absl::string_view end) const {
+  if (end < begin) end = begin;  // nothing, on both sides
   return std::make_unique<MergedIterator>(base_->Scan(begin, end), changes_.lower_bound(begin),
                                           changes_.lower_bound(end));
 }

@@ -145,8 +145,8 @@ pb::FsError Shell::Rename(const std::string& from, const std::string& to) {
   std::string old_name, new_name;
   pb::SegmentRequest request = AtParent(from, &old_name);
   request.add_operations()->mutable_save_file();
-  for (const pb::Operation& operation : AtParent(to, &new_name).operations())
-    *request.add_operations() = operation;
+  const pb::SegmentRequest target = AtParent(to, &new_name);
+  request.mutable_operations()->MergeFrom(target.operations());
   pb::Rename* rename = request.add_operations()->mutable_rename();
   rename->set_old_name(old_name);
   rename->set_new_name(new_name);
@@ -157,8 +157,8 @@ pb::FsError Shell::Link(const std::string& from, const std::string& to) {
   std::string name;
   pb::SegmentRequest request = At(from);
   request.add_operations()->mutable_save_file();
-  for (const pb::Operation& operation : AtParent(to, &name).operations())
-    *request.add_operations() = operation;
+  const pb::SegmentRequest target = AtParent(to, &name);
+  request.mutable_operations()->MergeFrom(target.operations());
   request.add_operations()->mutable_link()->set_new_name(name);
   return Last(request);
 }

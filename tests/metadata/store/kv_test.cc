@@ -127,7 +127,8 @@ TEST_CASE("keys order by number and read back") {
   CHECK(keys::Inode(1, 255) < keys::Inode(1, 256));
   CHECK(keys::Extent(1, 2, 0xff) < keys::Extent(1, 2, 0x100));
   CHECK(keys::DirentByName(1, 2, "\xff") < keys::DirentByName(1, 3, ""));
-  KeyReader reader(keys::Collect(77, BlobId{5, 6}));
+  const std::string key = keys::Collect(77, BlobId{5, 6});
+  KeyReader reader(key);
   reader.SkipPrefix();
   CHECK(reader.U64() == 77);
   CHECK(reader.Blob() == BlobId{5, 6});
