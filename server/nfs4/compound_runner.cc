@@ -189,8 +189,7 @@ void CompoundRunner::FinishFailed(DecodedOperation& decoded, const pb::Operation
   decoded.operation->Abandon(context_);
   if (run_has_slot_ && FailSequence(result.error())) return;
   const nfsstat4 status = ToWireStatus(result.error(), static_cast<nfs_opnum4>(decoded.opcode));
-  FailResult(decoded, status);
-  decoded.operation->FinishError(context_, status, result, reply_);
+  FailResult(decoded, status, result);
 }
 
 bool CompoundRunner::FailSequence(pb::FsError error) {
@@ -213,10 +212,14 @@ bool CompoundRunner::FailSequence(pb::FsError error) {
   return true;
 }
 
-void CompoundRunner::FailResult(const DecodedOperation& decoded, nfsstat4 status) {
+void CompoundRunner::FailResult(const DecodedOperation& decoded, nfsstat4 status,
+                                const pb::OperationResult& result) {
   OPENEFS_CHECK(status != NFS4_OK);
   reply_.U32(decoded.opcode);
   reply_.U32(status);
+  if (decoded.operation != nullptr) {
+    decoded.operation->FinishError(context_, status, result, reply_);
+  }
   ++results_;
   status_ = status;
   stopped_ = true;

@@ -61,7 +61,8 @@ class CompoundRunner {
                                          const pb::OperationResult& result);
   void FinishFailed(DecodedOperation& decoded, const pb::OperationResult& result);
   bool FailSequence(pb::FsError error);
-  void FailResult(const DecodedOperation& decoded, nfsstat4 status);
+  void FailResult(const DecodedOperation& decoded, nfsstat4 status,
+                  const pb::OperationResult& result = pb::OperationResult::default_instance());
   void AbandonFrom(size_t index);
   // What the reply may still take, after `planned` bytes and the status of one more operation.
   size_t Remaining(size_t planned) const;

@@ -67,11 +67,12 @@ class Operation {
 
   virtual void Plan(CompoundContext&, pb::Operation*) {}
 
-  // `result.error()` is FS_OK, or an error that the operation answers with a body (LOCK's DENIED):
-  // FinishError is for the latter.
+  // `result.error()` is FS_OK.
   virtual boost::asio::awaitable<nfsstat4> Finish(CompoundContext&,
                                                   const pb::OperationResult& result,
                                                   xdr::Writer& reply) = 0;
+  // Whatever the reason, the operation failed with that status; most write nothing behind it, LOCK
+  // its DENIED and SETATTR its bitmap. `result` is empty where the metadata was not asked.
   virtual void FinishError(CompoundContext&, nfsstat4, const pb::OperationResult&, xdr::Writer&) {}
 
   // It was prepared, but its metadata operation certainly did not run or failed (WRITE drops its
