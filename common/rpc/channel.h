@@ -24,7 +24,7 @@ enum class Method : uint32_t {
   kMetadataStatus = 2,    // empty -> MetadataStatus
   kRaftMessages = 10,     // RaftMessageBatch, one way
   kPutFragment = 20,      // PutFragmentRequest + bytes -> empty
-  kGetFragment = 21,      // GetFragmentRequest -> empty + bytes
+  kGetFragment = 21,      // GetFragmentRequest -> GetFragmentResponse + bytes
   kDeleteFragments = 22,  // DeleteFragmentsRequest -> empty
   kListFragments = 23,    // ListFragmentsRequest -> ListFragmentsResponse
   kDataNodeStatus = 24,   // empty -> DataNodeStatus

@@ -1,0 +1,81 @@
+#include "datastore/node/fragment_reader.h"
+
+#include <cstring>
+#include <utility>
+
+#include "datastore/node/record.h"
+
+namespace openefs::datastore {
+namespace {
+
+// A fragment moves once per compaction of its segment; to be overtaken twice by that between two
+// look-ups is not to be expected.
+constexpr int kMaxLookups = 3;
+
+// Reads all of [offset, offset + size) of the file; what is beyond its end reads as zeros, which
+// then do not match.
+absl::Status ReadWhole(File* file, uint64_t offset, char* out, size_t size, Index::Reach reach) {
+  absl::StatusOr<size_t> n = reach == Index::Reach::kCacheOnly ? file->ReadCached(offset, out, size)
+                                                               : file->ReadAt(offset, out, size);
+  if (!n.ok()) return n.status();
+  std::memset(out + *n, 0, size - *n);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Buffer> FragmentReader::Read(const FragmentId& id, uint32_t offset, uint32_t length,
+                                            Index::Reach reach) const {
+  for (int lookup = 0; lookup < kMaxLookups; ++lookup) {
+    absl::StatusOr<IndexEntry> entry = index_->Find(id, reach);
+    if (!entry.ok()) return entry.status();
+    if (offset > entry->length || length > entry->length - offset) {
+      return absl::OutOfRangeError("range beyond the end of the fragment");
+    }
+    absl::StatusOr<Buffer> bytes = ReadEntry(id, *entry, offset, length, reach);
+    if (!absl::IsAborted(bytes.status())) return bytes;
+  }
+  return absl::UnavailableError("fragment keeps moving");
+}
+
+// ABORTED: the segment went while we looked; look the fragment up again.
+absl::StatusOr<Buffer> FragmentReader::ReadEntry(const FragmentId& id, const IndexEntry& entry,
+                                                 uint32_t offset, uint32_t length,
+                                                 Index::Reach reach) const {
+  if (length == 0) return Buffer();
+  const std::shared_ptr<Segment> segment = segments_->Find(entry.at.segment);
+  if (segment == nullptr) return absl::AbortedError("segment removed");
+  // Whole blocks, because those are what is checked.
+  const uint32_t first_block = offset / kBlockBytes;
+  const uint32_t begin = first_block * kBlockBytes;
+  const uint32_t last_block_end = BlocksOf(offset + length) * kBlockBytes;
+  const uint32_t end = std::min(last_block_end, entry.length);
+  MutableBuffer blocks(end - begin);
+  const uint64_t at = entry.at.offset + DataOffsetOf(entry.length) + begin;
+  const absl::Status read = ReadWhole(segment->file.get(), at, blocks.data(), blocks.size(), reach);
+  if (!read.ok()) return read;
+  Buffer bytes = std::move(blocks).Freeze();
+  if (!BlocksMatch(entry.crcs, first_block, bytes.view())) {
+    if (!entry.corrupt) on_corrupt_(id, entry.at);
+    return absl::DataLossError("fragment block does not match its checksum");
+  }
+  return bytes.Slice(offset - begin, length);
+}
+
+absl::StatusOr<FragmentReader::Raw> FragmentReader::ReadRaw(const FragmentId& id,
+                                                            const Location& at) const {
+  absl::StatusOr<IndexEntry> entry = index_->Find(id, Index::Reach::kDisk);
+  if (!entry.ok()) return entry.status();
+  const std::shared_ptr<Segment> segment = segments_->Find(at.segment);
+  if (entry->at != at || segment == nullptr) return absl::NotFoundError("fragment moved");
+  MutableBuffer whole(entry->length);
+  const absl::Status read = ReadWhole(segment->file.get(), at.offset + DataOffsetOf(entry->length),
+                                      whole.data(), whole.size(), Index::Reach::kDisk);
+  if (!read.ok()) return read;
+  Raw raw{*std::move(entry), std::move(whole).Freeze(), false};
+  raw.matches = BlocksMatch(raw.entry.crcs, 0, raw.bytes.view());
+  if (!raw.matches && !raw.entry.corrupt) on_corrupt_(id, at);
+  return raw;
+}
+
+}  // namespace openefs::datastore
