@@ -122,10 +122,10 @@ void StoreCheck::ReadClusterWide(KeyTag tag, KeyReader key, absl::string_view va
       return;
     case KeyTag::kCollectQueue: {
       const uint64_t queued_ms = key.U64();
-      CountedBlob& blob = blobs_[key.Blob()];
-      if (blob.queued || blob.record.queued_ms() != queued_ms)
-        Problem("a collect queue entry has no blob record that names it");
-      blob.queued = true;
+      auto it = blobs_.find(key.Blob());
+      if (it == blobs_.end() || it->second.record.queued_ms() != queued_ms)
+        return Problem("a collect queue entry has no blob record that names it");
+      it->second.queued = true;
       return;
     }
     case KeyTag::kRepairQueue: {
