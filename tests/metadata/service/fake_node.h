@@ -1,0 +1,73 @@
+// A replica node of one group that commits at once, or when told to: for tests of what stands above
+// replication, with a clock that only they move.
+#pragma once
+
+#include <cstdlib>
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "replication/node/replica_node.h"
+
+namespace openefs::metadata::testing {
+
+// One thread.
+class FakeNode final : public replication::ReplicaNode {
+ public:
+  void AddGroup(GroupId, replication::StateMachine* machine) override { machine_ = machine; }
+  absl::Status Start() override { return absl::OkStatus(); }
+  void Stop() override {}
+
+  void Lead() {
+    leader = 1;
+    machine_->OnLeader(++term_);
+  }
+  void Follow(NodeId other) {
+    leader = other;
+    machine_->OnFollower();
+  }
+
+  void Propose(GroupId, std::string data,
+               std::shared_ptr<replication::ProposalContext> context) override {
+    pending_.emplace_back(std::move(data), std::move(context));
+    ++proposals;
+    if (commit_at_once) Commit();
+  }
+
+  // Everything proposed so far.
+  void Commit() {
+    while (!pending_.empty()) {
+      auto [data, context] = std::move(pending_.front());
+      pending_.pop_front();
+      const replication::CommittedEntry entry{++index_, term_, data, context};
+      if (!machine_->Apply({&entry, 1}).ok()) std::abort();
+      context->OnApplied();
+    }
+  }
+  void Drop(const absl::Status& why) {
+    while (!pending_.empty()) {
+      auto context = std::move(pending_.front().second);
+      pending_.pop_front();
+      context->OnDropped(why);
+    }
+  }
+
+  void ReadBarrier(GroupId, absl::AnyInvocable<void(absl::Status)> done) override { done(barrier); }
+  replication::GroupStatus Status(GroupId group) const override {
+    return {.group = group, .leader = leader, .is_leader = leader == 1};
+  }
+
+  bool commit_at_once = true;
+  absl::Status barrier;
+  NodeId leader = 0;
+  int proposals = 0;
+
+ private:
+  replication::StateMachine* machine_ = nullptr;
+  uint64_t term_ = 0;
+  uint64_t index_ = 0;
+  std::deque<std::pair<std::string, std::shared_ptr<replication::ProposalContext>>> pending_;
+};
+
+}  // namespace openefs::metadata::testing
