@@ -24,16 +24,11 @@ class DirectWiring final : public Wiring {
 std::unique_ptr<Wiring> MakeDirectWiring() { return std::make_unique<DirectWiring>(); }
 
 void FaultyClient::Set(Mode mode) {
-  MutexLock lock(mu_);
-  mode_ = mode;
-}
-
-void FaultyClient::Release() {
   std::vector<absl::AnyInvocable<void(absl::Status)>> hanging;
   {
     MutexLock lock(mu_);
-    mode_ = kOpen;
-    hanging.swap(hanging_);
+    mode_ = mode;
+    if (mode != kHang) hanging.swap(hanging_);
   }
   for (auto& fail : hanging) fail(absl::UnavailableError("connection broke"));
 }
@@ -109,17 +104,18 @@ void FaultyClient::Status(absl::AnyInvocable<void(absl::StatusOr<pb::DataNodeSta
 
 TestCluster::TestCluster(Options options) : wiring_(std::move(options.wiring)) {
   const int n = FindCode(options.code)->n();
+  const int all = n + options.spares;
   map_.set_epoch(1);
   pb::PlacementGroup* group = map_.add_placement_groups();
   group->set_id(1);
   group->set_code(options.code);
-  for (int i = 0; i < n; ++i) {
+  for (int i = 0; i < all; ++i) {
     pb::DataNode* node = map_.add_data_nodes();
     node->set_node_id(static_cast<uint32_t>(i + 1));
     node->set_az(absl::StrCat("az", i % options.azs));
-    group->add_node_ids(node->node_id());
+    if (i < n) group->add_node_ids(node->node_id());
   }
-  for (int i = 0; i < n; ++i) {
+  for (int i = 0; i < all; ++i) {
     nodes_.push_back(OpenNode(OptionsOf(i)));
     ways_.push_back(std::make_shared<FaultyClient>(
         [this, i] { return wiring_->Connect(nodes_[static_cast<size_t>(i)].get()); }));
@@ -130,7 +126,7 @@ TestCluster::TestCluster(Options options) : wiring_(std::move(options.wiring)) {
 }
 
 TestCluster::~TestCluster() {
-  for (const auto& way : ways_) way->Release();
+  for (const auto& way : ways_) way->Cut();
   client_.reset();
   for (const auto& node : nodes_) {
     if (node != nullptr) wiring_->Disconnect(node.get());
@@ -155,6 +151,11 @@ void TestCluster::SetStatus(int node, pb::NodeStatus status) {
 
 void TestCluster::SetStatus(std::vector<int> nodes, pb::NodeStatus status) {
   for (const int node : nodes) map_.mutable_data_nodes(node)->set_status(status);
+  Publish();
+}
+
+void TestCluster::SetMember(int index, int node) {
+  map_.mutable_placement_groups(0)->set_node_ids(index, static_cast<uint32_t>(node + 1));
   Publish();
 }
 

@@ -11,7 +11,9 @@
 
 #include "common/clock.h"
 #include "common/mutex.h"
+#include "datastore/client/admission.h"
 #include "datastore/client/blob_client.h"
+#include "datastore/client/placement.h"
 #include "datastore/codes/code_table.h"
 #include "datastore/node/local_data_node.h"
 #include "tests/datastore/bytes.h"
@@ -26,10 +28,12 @@ class FaultyClient final : public DataNodeClient {
 
   explicit FaultyClient(Connect connect) : connect_(std::move(connect)), real_(connect_()) {}
 
-  void Cut() { Set(kCut); }    // every call fails at once
-  void Hang() { Set(kHang); }  // calls get no answer until Release
+  // Every call fails at once, those that hang too.
+  void Cut() { Set(kCut); }
+  // Calls get no answer.
+  void Hang() { Set(kHang); }
   // Calls go through again; those that hang fail, as on a connection that breaks.
-  void Release();
+  void Release() { Set(kOpen); }
   void FailPutsWith(absl::Status status);  // OK: no longer
   void Reconnect();                        // to a node that was opened again
 
@@ -78,6 +82,7 @@ class TestCluster {
   struct Options {
     pb::Code code = pb::RS_3_3;
     int azs = 3;
+    int spares = 0;  // nodes that hold no fragment at first
     BlobClientOptions client{.patience_ms = 20'000, .hedge_ms = 10'000};
     std::unique_ptr<Wiring> wiring = MakeDirectWiring();
   };
@@ -85,7 +90,6 @@ class TestCluster {
   explicit TestCluster(Options options);
   ~TestCluster();
 
-  int size() const { return static_cast<int>(nodes_.size()); }
   BlobClient& client() { return *client_; }
   FaultyClient& way(int node) { return *ways_[static_cast<size_t>(node)]; }
   LocalDataNode& node(int node) { return *nodes_[static_cast<size_t>(node)]; }
@@ -93,6 +97,9 @@ class TestCluster {
   // What the map says of a node.
   void SetStatus(int node, pb::NodeStatus status);
   void SetStatus(std::vector<int> nodes, pb::NodeStatus status);
+
+  // Fragment `index` belongs on `node` from now on.
+  void SetMember(int index, int node);
 
   // kill -9 and start again; unreachable in between.
   void Kill(int node);
