@@ -43,10 +43,12 @@ struct Mounted {
 // Waits for what another thread is about to do. Ends the test if it never does.
 template <typename Condition>
 void Await(const Condition& condition) {
-  for (int i = 0; i < 10'000 && !condition(); ++i) {
+  bool holds = condition();
+  for (int i = 0; i < 10'000 && !holds; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    holds = condition();
   }
-  REQUIRE(condition());
+  REQUIRE(holds);
 }
 
 TEST_CASE("headers of a COMPOUND") {
