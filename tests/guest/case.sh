@@ -11,13 +11,13 @@ mount_export() {
   local try
   echo "$1" >/run/nfs-source
   for ((try = 0; try < MOUNT_TRIES; try++)); do
-    mount -t nfs4 -o "$NFS_OPTIONS" "$1" "$EXPORT" 2>/run/mount-error && return
+    mount.nfs4 "$1" "$EXPORT" -o "$NFS_OPTIONS" 2>/run/mount-error && return
     sleep 1
   done
   cat /run/mount-error >&2
   return 1
 }
-unmount_export() { cd / && umount "$EXPORT"; }
+unmount_export() { cd / && umount -i "$EXPORT"; }
 # Nothing that the client has cached survives this.
 remount_export() {
   local here=$PWD

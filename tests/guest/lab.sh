@@ -42,7 +42,7 @@ lab_require() {
       lab_skip "$tool is not installed (apt-get install user-mode-linux nfs-common iproute2 kmod util-linux)"
   done
   [[ -d /usr/lib/uml/modules ]] || lab_skip "no modules of user-mode Linux in /usr/lib/uml/modules"
-  [[ -c /dev/net/tun ]] || lab_skip "no /dev/net/tun: guests would have no network"
+  [[ -c /dev/net/tun && -w /dev/net/tun ]] || lab_skip "/dev/net/tun is not there or not writable: guests would have no network"
 }
 
 # The file that backs a guest's memory must be on a memory file system with room, or every page is disk traffic.
@@ -62,9 +62,12 @@ lab_open() {
   mkdir -p "$LAB_DIR"/{guests,modules/lib/modules,fixtures,bin}
   chmod 755 "$LAB_DIR"
   ln -s /usr/lib/uml/modules/* "$LAB_DIR/modules/lib/modules/"
+  # Without their set-user-id bit: as seen from a guest of a user who is not root, they belong to nobody.
+  install -m 755 "$(command -v mount)" "$(command -v umount)" "$(command -v mount.nfs4)" "$LAB_DIR/bin"
   trap lab_close EXIT
   trap 'exit 130' INT TERM
-  lab_network || lab_skip "cannot make network namespaces here"
+  { lab_network && guest_tap probe && ip -n "$LAB_NET" link delete probe; } 2>>"$LAB_DIR/error" ||
+    lab_skip "cannot make network namespaces and tap devices here: $(tail -n 1 "$LAB_DIR/error")"
 }
 
 lab_network() {
@@ -117,7 +120,6 @@ process_end() {  # FILE SECONDS: asks, then insists
 
 guest_dir() { echo "$LAB_DIR/guests/$1"; }
 
-# In a network that others use too, the name must not be taken.
 guest_tap() {
   ip -n "$LAB_NET" tuntap add dev "$1" mode tap || return
   ip -n "$LAB_NET" link set "$1" mtu 9000 master br0 up

@@ -25,13 +25,22 @@ CONFIG
 
 target_start() {
   command -v ganesha.nfsd >/dev/null || lab_skip "ganesha.nfsd is not installed (apt-get install nfs-ganesha-vfs)"
+  mkdir -p "$LAB_DIR"/ganesha/{data,recovery}
+  ganesha_config >"$LAB_DIR/ganesha/config"
+  target_start_all
+}
+
+target_start_all() {
   local dir=$LAB_DIR/ganesha
-  mkdir -p "$dir"/{data,recovery}
-  ganesha_config >"$dir/config"
   setsid nsenter --net="/run/netns/$LAB_NET" -- \
     ganesha.nfsd -F -f "$dir/config" -L "$dir/log" -p "$dir/ganesha.pid" </dev/null >"$dir/output" 2>&1 &
   process_record $! "$dir/pid"
   disown
+}
+
+target_kill_all() {
+  process_signal "$LAB_DIR/ganesha/pid" KILL
+  process_wait_end "$LAB_DIR/ganesha/pid" 10
 }
 target_stop() { process_end "$LAB_DIR/ganesha/pid" 10; }
 target_log() {
