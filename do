@@ -10,7 +10,7 @@ packages=(
   prometheus-cpp-dev libspdlog-dev libfmt-dev libcli11-dev libyaml-cpp-dev libjemalloc-dev
 )
 # What the tests with a real Linux client need besides.
-test_packages=(user-mode-linux nfs-common iproute2 git make fio sqlite3 python3)
+test_packages=(user-mode-linux nfs-common iproute2 kmod git make fio sqlite3 python3)
 
 usage() {
   cat <<'USAGE'

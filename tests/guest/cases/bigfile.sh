@@ -1,4 +1,5 @@
 # A file of 5 GiB, dense in places and sparse in others, compared byte by byte after a remount.
+# quick: dev
 # limit: 500
 must "$TOOLS/sparse" write big 5 99
 remount_export

@@ -1,5 +1,5 @@
 # A C project built with make: it builds once, stays built, and notices a changed header.
-# quick
+# quick: dev
 # needs: project
 # limit: 300
 must cp -r "$FIXTURES/project" project

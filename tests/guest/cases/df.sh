@@ -1,5 +1,5 @@
 # df shows 8.0E, as Amazon EFS does.
-# quick
+# quick: dev
 # limit: 30
 [[ $TARGET == ganesha ]] && { echo "the peer shows its disk"; exit 77; }
 same "df -h" "$(df -h --output=size . | tail -1 | tr -d ' ')" 8.0E

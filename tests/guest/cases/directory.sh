@@ -1,4 +1,5 @@
 # 10,000 entries in one directory: listed, renamed, listed, removed.
+# quick: dev
 # limit: 600
 readonly ENTRIES=10000
 must mkdir many

@@ -1,5 +1,5 @@
 # fio with verify=crc32c over random writes of 4 KiB to 1 MiB, buffered and direct, verified again after a remount.
-# quick
+# quick: dev
 # limit: 400
 command -v fio >/dev/null || { echo "fio is not installed"; exit 77; }
 run_fio() {  # NAME DIRECT MIB EXTRA...

@@ -1,5 +1,5 @@
 # git clone, fsck, a commit, a repack, and fsck again.
-# quick
+# quick: dev
 # needs: repository
 # limit: 300
 export GIT_CONFIG_GLOBAL=/dev/null HOME=/run/work

@@ -1,5 +1,5 @@
 # Hard links, symbolic links, FIFOs and sockets.
-# quick
+# quick: dev
 # limit: 120
 echo one >a
 must ln a b; must ln b c

@@ -1,5 +1,5 @@
 # sqlite with four concurrent writers, with a rollback journal: byte-range locks, fsync, truncation.
-# quick
+# quick: dev
 # limit: 400
 command -v sqlite3 >/dev/null || { echo "sqlite3 is not installed"; exit 77; }
 readonly WRITERS=4 ROWS=40

@@ -1,5 +1,5 @@
 # A tree of 5,200 files and directories untarred and compared by checksum after a remount.
-# quick
+# quick: dev
 # needs: tree
 # limit: 400
 must tar -xpf "$FIXTURES/tree.tar"

@@ -1,5 +1,5 @@
 # chmod, chown, umask, sticky and set-id bits as two different users.
-# quick
+# quick: dev
 # limit: 120
 must chmod 777 .
 must as $ALICE bash -c 'umask 077; echo secret >private; mkdir closed; echo x >closed/x; umask 022; echo open >public'

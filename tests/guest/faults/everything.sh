@@ -1,5 +1,5 @@
 # kill -9 of the whole service under load, twice, and a restart each time: the load goes on, everything acknowledged is there.
-# quick
+# quick: dev cluster
 # limit: 900
 # targets: dev cluster
 . "$LAB_SOURCE/faults.sh"

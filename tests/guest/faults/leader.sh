@@ -1,4 +1,5 @@
 # kill -9 of the metadata leader under load, three times in a row: the load goes on through the other replicas.
+# quick: cluster
 # limit: 900
 # targets: cluster
 . "$LAB_SOURCE/faults.sh"

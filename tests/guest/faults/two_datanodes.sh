@@ -1,4 +1,5 @@
 # kill -9 of any two data nodes under load, in one zone and in two: writes go on, and everything reads right without them.
+# quick: cluster
 # limit: 1200
 # targets: cluster
 . "$LAB_SOURCE/faults.sh"

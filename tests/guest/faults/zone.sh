@@ -1,4 +1,5 @@
 # kill -9 of a whole zone under load, each zone in turn: the load of a client elsewhere goes on, all reads right without it.
+# quick: cluster
 # limit: 1800
 # targets: cluster
 . "$LAB_SOURCE/faults.sh"

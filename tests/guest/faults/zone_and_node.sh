@@ -1,4 +1,5 @@
 # kill -9 of a whole zone and a data node of another: reads go on, writes of data wait, and go on when the node returns.
+# quick: cluster
 # limit: 1200
 # targets: cluster
 . "$LAB_SOURCE/faults.sh"

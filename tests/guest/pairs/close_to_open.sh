@@ -1,5 +1,5 @@
 # Two clients through front-ends of two zones: what one writes and closes the other reads, in both directions.
-# quick
+# quick: dev cluster
 need_guest client 0 || exit
 need_guest other $(( ${#TARGET_ADDRESSES[@]} > 1 )) || exit
 readonly ROUNDS=8

@@ -1,5 +1,5 @@
 # A client is killed while it holds locks: they hold as long as its lease, then others get them; it may come back.
-# quick
+# quick: dev
 need_guest client 0 || exit
 need_guest other $(( ${#TARGET_ADDRESSES[@]} > 1 )) || exit
 dir=/mnt/nfs/dead-client-$RANDOM

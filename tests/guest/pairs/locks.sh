@@ -1,5 +1,5 @@
 # Two clients through front-ends of two zones: fcntl and flock locks exclude, by range, and nothing is lost under them.
-# quick
+# quick: dev cluster
 need_guest client 0 || exit
 need_guest other $(( ${#TARGET_ADDRESSES[@]} > 1 )) || exit
 dir=/mnt/nfs/locks-$RANDOM
