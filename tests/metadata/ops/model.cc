@@ -53,6 +53,12 @@ pb::FsError Model::FindFile(const std::string& path, ModelNode** node) const {
   return found->type == pb::REGULAR ? pb::FS_OK : pb::FS_WRONG_TYPE;
 }
 
+std::shared_ptr<ModelNode> Model::File(const std::string& path) const {
+  std::shared_ptr<ModelNode> node;
+  const bool found = Find(path, &node) == pb::FS_OK && node->type == pb::REGULAR;
+  return found ? node : nullptr;
+}
+
 pb::FsError Model::FindPlace(const std::string& path, Place* place) const {
   const size_t slash = path.rfind('/');
   place->name = path.substr(slash == std::string::npos ? 0 : slash + 1);

@@ -32,6 +32,8 @@ class Model {
   pb::FsError Chmod(const std::string& path, uint32_t mode);
 
   std::shared_ptr<ModelNode> root() const { return root_; }
+  // Null unless a regular file has that name.
+  std::shared_ptr<ModelNode> File(const std::string& path) const;
 
  private:
   struct Place {

@@ -20,7 +20,7 @@ class Walk {
   Walk(Shell& shell, uint32_t seed) : shell_(shell), random_(seed) {}
 
   void Step() {
-    switch (random_() % 12) {
+    switch (random_() % 14) {
       case 0:
       case 1:
         return Make();
@@ -40,6 +40,10 @@ class Walk {
       case 9:
       case 10:
         return WriteInline();
+      case 11:
+        return OpenOrClose();
+      case 12:
+        return WriteOpen();
       default:
         return ReadRange();
     }
@@ -49,6 +53,7 @@ class Walk {
   void Compare() {
     std::map<const ModelNode*, uint64_t> inodes;
     CompareNode("", *model_.root(), &inodes);
+    for (const OpenFile& open : opens_) CompareOpen(open, &inodes);
     const CheckReport report = shell_.Check();
     INFO(absl::StrJoin(report.problems, "\n"));
     REQUIRE(report.Clean());
@@ -56,6 +61,12 @@ class Walk {
   }
 
  private:
+  struct OpenFile {
+    std::shared_ptr<ModelNode> node;
+    pb::FileRef file;
+    pb::Stateid stateid;
+  };
+
   // Few names and levels, so that steps meet.
   std::string Path() {
     std::string path;
@@ -78,6 +89,10 @@ class Walk {
   void WriteBlob();
   void WriteInline();
   void ReadRange();
+  void OpenOrClose();
+  void WriteOpen();
+  pb::SegmentRequest OnOpen(const OpenFile& open);
+  void CompareOpen(const OpenFile& open, std::map<const ModelNode*, uint64_t>* inodes);
   void CompareNode(const std::string& path, const ModelNode& node,
                    std::map<const ModelNode*, uint64_t>* inodes);
   void CompareDirectory(const std::string& path, const ModelNode& node,
@@ -85,6 +100,7 @@ class Walk {
 
   Shell& shell_;
   Model model_;
+  std::vector<OpenFile> opens_;  // one per file; many of them lose their names
   std::mt19937 random_;
 };
 
@@ -159,6 +175,63 @@ void Walk::ReadRange() {
   Same("read", real, expected);
 }
 
+void Walk::OpenOrClose() {
+  if (!opens_.empty() && random_() % 2 == 0) {
+    std::swap(opens_[random_() % opens_.size()], opens_.back());
+    Same("close", shell_.CloseFile(opens_.back().file, opens_.back().stateid), pb::FS_OK);
+    opens_.pop_back();
+    return;
+  }
+  const std::string path = Path();
+  OpenFile open{model_.File(path), {}, {}};
+  if (open.node == nullptr) return;
+  for (const OpenFile& other : opens_)
+    if (other.node == open.node) return;
+  Same("open", shell_.OpenFile(path, 3, &open.stateid, &open.file), pb::FS_OK);
+  opens_.push_back(open);
+}
+
+pb::SegmentRequest Walk::OnOpen(const OpenFile& open) {
+  pb::SegmentRequest request;
+  request.set_group(kTestGroup);
+  request.mutable_slot()->set_session_id(shell_.SessionId());
+  request.mutable_slot()->set_slot(7);
+  request.mutable_slot()->set_sequence_id(static_cast<uint32_t>(shell_.next_index));
+  *request.add_operations()->mutable_put_file()->mutable_file() = open.file;
+  return request;
+}
+
+// A descriptor writes whether or not the file still has a name.
+void Walk::WriteOpen() {
+  if (opens_.empty()) return;
+  const OpenFile& open = opens_[random_() % opens_.size()];
+  const uint64_t offset = random_() % kMaxSize;
+  const std::string bytes(1 + random_() % 5'000, static_cast<char>('0' + random_() % 10));
+  pb::SegmentRequest request = OnOpen(open);
+  pb::WriteCommit* write = request.add_operations()->mutable_write_commit();
+  *write->mutable_stateid() = open.stateid;
+  write->set_offset(offset);
+  write->set_length(static_cast<uint32_t>(bytes.size()));
+  write->set_inline_data(bytes);
+  Same("write open", Shell::ErrorOf(shell_.Apply(request)), pb::FS_OK);
+  std::string& data = open.node->data;
+  if (data.size() < offset + bytes.size()) data.resize(offset + bytes.size(), '\0');
+  data.replace(offset, bytes.size(), bytes);
+}
+
+void Walk::CompareOpen(const OpenFile& open, std::map<const ModelNode*, uint64_t>* inodes) {
+  pb::SegmentRequest request = OnOpen(open);
+  *request.add_operations()->mutable_read_plan()->mutable_stateid() = open.stateid;
+  request.mutable_operations(1)->mutable_read_plan()->set_count(kMaxIoBytes);
+  request.add_operations()->mutable_get_attr();
+  const pb::SegmentResponse response = shell_.Read(request);
+  REQUIRE(Shell::ErrorOf(response) == pb::FS_OK);
+  REQUIRE(response.results(2).attributes().nlink() == open.node->nlink);
+  const bool same = shell_.Bytes(response.results(1).read_plan()) == open.node->data;
+  REQUIRE(same);
+  inodes->try_emplace(open.node.get(), open.file.inode());
+}
+
 void Walk::CompareNode(const std::string& path, const ModelNode& node,
                        std::map<const ModelNode*, uint64_t>* inodes) {
   INFO(path);
@@ -197,7 +270,7 @@ TEMPLATE_LIST_TEST_CASE("random steps do what POSIX says", "", AllEngines) {
   INFO("seed " << seed);
   Walk walk(shell, seed);
   for (int round = 0; round < 8; ++round) {
-    for (int step = 0; step < 60; ++step) walk.Step();
+    for (int step = 0; step < 70; ++step) walk.Step();
     walk.Compare();
   }
 }
