@@ -1,0 +1,60 @@
+// `openefs metadata`: one metadata replica.
+#include <CLI/CLI.hpp>
+#include <utility>
+
+#include "cli/command.h"
+#include "cli/roles/role_process.h"
+#include "common/clock.h"
+#include "common/rpc/channel.h"
+#include "metadata/service/metadata_service.h"
+#include "replication/node/transport.h"
+
+namespace openefs::cli {
+namespace {
+
+class MetadataRole final : public RunningRole {
+ public:
+  ~MetadataRole() override {
+    if (service_) service_->Stop();
+    server_->Stop();
+  }
+
+  absl::Status Start(const RoleConfig& config) {
+    std::map<NodeId, std::shared_ptr<rpc::Channel>> peers;
+    metadata::MetadataServiceOptions options;
+    for (const auto& node : config.metadata_nodes) {
+      options.voters.push_back(node.id);
+      if (node.id != config.node_id) peers[node.id] = rpc::MakeChannel(node.address);
+    }
+    options.node_id = config.node_id;
+    options.az = config.az;
+    options.directory = config.data_dir;
+    options.cluster_id = config.cluster_id;
+    options.lease_ms = config.lease_seconds * 1000;
+    transport_ = replication::MakeRpcTransport(server_.get(), std::move(peers));
+    service_ =
+        metadata::MakeMetadataService(std::move(options), transport_.get(), SystemClock::Get());
+    metadata::ServeMetadata(service_.get(), server_.get());
+    if (absl::Status status = service_->Start(); !status.ok()) return status;
+    return server_->Start(config.rpc_listen);
+  }
+
+ private:
+  std::unique_ptr<rpc::Server> server_ = rpc::MakeServer();
+  std::unique_ptr<replication::Transport> transport_;
+  std::unique_ptr<metadata::MetadataService> service_;
+};
+
+absl::StatusOr<std::unique_ptr<RunningRole>> StartMetadata(const RoleConfig& config) {
+  auto role = std::make_unique<MetadataRole>();
+  if (absl::Status status = role->Start(config); !status.ok()) return status;
+  return role;
+}
+
+}  // namespace
+
+void AddMetadataCommand(CLI::App& app, int* exit_code) {
+  AddRoleCommand(app, Role::kMetadata, "Runs a metadata replica", StartMetadata, exit_code);
+}
+
+}  // namespace openefs::cli

@@ -1,0 +1,58 @@
+#include "cli/roles/role_process.h"
+
+#include <CLI/CLI.hpp>
+#include <utility>
+
+#include "cli/roles/report.h"
+#include "cli/roles/shutdown.h"
+#include "common/log.h"
+#include "common/metrics/metrics_server.h"
+#include "common/rpc/channel.h"
+
+namespace openefs::cli {
+namespace {
+
+absl::Status RunRole(const RoleConfig& config, const StartRole& start) {
+  SetLogLevel(config.log_level);
+  std::unique_ptr<metrics::MetricsServer> metrics;
+  if (!config.metrics_listen.empty()) {
+    absl::StatusOr<std::unique_ptr<metrics::MetricsServer>> server =
+        metrics::StartMetricsServer(config.metrics_listen);
+    if (!server.ok()) return server.status();
+    metrics = *std::move(server);
+  }
+  absl::StatusOr<std::unique_ptr<RunningRole>> role = start(config);
+  if (!role.ok()) return role.status();
+  Log(LogLevel::kInfo, "cli.serving", {{"role", RoleName(config.role)}, {"node", config.node_id}});
+  WaitForShutdownSignal();
+  return absl::OkStatus();
+}
+
+int LoadAndRun(Role role, const std::string& file, const StartRole& start) {
+  absl::StatusOr<RoleConfig> config = LoadRoleConfig(role, file);
+  if (!config.ok()) return ReportError(config.status());
+  const absl::Status status = RunRole(*config, start);
+  return status.ok() ? 0 : ReportError(status);
+}
+
+}  // namespace
+
+void AddRoleCommand(CLI::App& app, Role role, const std::string& description, StartRole start,
+                    int* exit_code) {
+  auto file = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand(RoleName(role), description);
+  command->add_option("--config", *file, "Configuration file (docs/operations.md)")->required();
+  command->callback([role, file, start = std::move(start), exit_code] {
+    *exit_code = LoadAndRun(role, *file, start);
+  });
+}
+
+std::unique_ptr<metadata::MetadataClient> ConnectToMetadata(const RoleConfig& config) {
+  std::map<NodeId, std::unique_ptr<metadata::MetadataEndpoint>> endpoints;
+  for (const auto& node : config.metadata_nodes) {
+    endpoints[node.id] = metadata::MakeRpcEndpoint(rpc::MakeChannel(node.address));
+  }
+  return metadata::MakeMetadataClient(std::move(endpoints), {});
+}
+
+}  // namespace openefs::cli

@@ -1,0 +1,37 @@
+// What the four role subcommands share: read the configuration, check that it is for this role,
+// serve metrics, run until SIGTERM.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "common/config/role_config.h"
+#include "common/ids.h"
+#include "metadata/client/metadata_client.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
+
+namespace openefs::cli {
+
+// A role that runs; destroying it stops it in an orderly way.
+class RunningRole {
+ public:
+  virtual ~RunningRole() = default;
+};
+
+using StartRole =
+    std::function<absl::StatusOr<std::unique_ptr<RunningRole>>(const RoleConfig& config)>;
+
+// Adds `openefs <role> --config FILE`.
+void AddRoleCommand(CLI::App& app, Role role, const std::string& description, StartRole start,
+                    int* exit_code);
+
+// A client of the metadata nodes that the configuration names.
+std::unique_ptr<metadata::MetadataClient> ConnectToMetadata(const RoleConfig& config);
+
+}  // namespace openefs::cli

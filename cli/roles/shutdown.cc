@@ -1,0 +1,30 @@
+#include "cli/roles/shutdown.h"
+
+#include <csignal>
+
+namespace openefs::cli {
+namespace {
+
+sigset_t ShutdownSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+}  // namespace
+
+void BlockShutdownSignals() {
+  sigset_t blocked = ShutdownSignals();
+  sigaddset(&blocked, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
+}
+
+void WaitForShutdownSignal() {
+  const sigset_t signals = ShutdownSignals();
+  int signal = 0;
+  sigwait(&signals, &signal);
+}
+
+}  // namespace openefs::cli

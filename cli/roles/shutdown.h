@@ -1,0 +1,12 @@
+// SIGTERM and SIGINT as something to wait for.
+#pragma once
+
+namespace openefs::cli {
+
+// Call once, before any thread is started: blocks the two signals in every thread, and SIGPIPE.
+void BlockShutdownSignals();
+
+// Returns when one of them has come.
+void WaitForShutdownSignal();
+
+}  // namespace openefs::cli
