@@ -24,16 +24,6 @@ absl::Status ToStatus(absl::string_view what, const absl::StatusOr<pb::Operation
   return absl::FailedPreconditionError(absl::StrCat(what, ": ", pb::FsError_Name(result->error())));
 }
 
-absl::Status FormatCluster(metadata::MetadataClient& client, const std::string& cluster_id) {
-  pb::Operation operation;
-  pb::FormatCluster* format = operation.mutable_format_cluster();
-  format->set_cluster_id(cluster_id);
-  format->mutable_secrets()->set_handle_key(SystemRandom::Get()->Bytes(kSecretBytes));
-  format->mutable_secrets()->set_write_verifier(SystemRandom::Get()->Bytes(kVerifierBytes));
-  format->mutable_secrets()->set_server_owner(SystemRandom::Get()->Bytes(kSecretBytes));
-  return ToStatus("formatting the cluster", ExecuteOne(client, kSystemGroup, std::move(operation)));
-}
-
 absl::StatusOr<pb::ClusterState> WaitForDataNodes(metadata::MetadataClient& client, int wanted,
                                                   int64_t deadline_ms) {
   while (true) {
@@ -72,6 +62,16 @@ absl::Status FormatFileSystem(metadata::MetadataClient& client, const pb::FileSy
 }
 
 }  // namespace
+
+absl::Status FormatCluster(metadata::MetadataClient& client, const std::string& cluster_id) {
+  pb::Operation operation;
+  pb::FormatCluster* format = operation.mutable_format_cluster();
+  format->set_cluster_id(cluster_id);
+  format->mutable_secrets()->set_handle_key(SystemRandom::Get()->Bytes(kSecretBytes));
+  format->mutable_secrets()->set_write_verifier(SystemRandom::Get()->Bytes(kVerifierBytes));
+  format->mutable_secrets()->set_server_owner(SystemRandom::Get()->Bytes(kSecretBytes));
+  return ToStatus("formatting the cluster", ExecuteOne(client, kSystemGroup, std::move(operation)));
+}
 
 absl::StatusOr<pb::FileSystem> CreateFileSystem(metadata::MetadataClient& client,
                                                 const std::string& name) {

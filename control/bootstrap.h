@@ -18,7 +18,12 @@ struct BootstrapOptions {
   int64_t patience_ms = 60'000;  // for all of it
 };
 
-// Returns the file system. DEADLINE_EXCEEDED with what was missing when patience ran out.
+// The first step of it, which data nodes need before they can register: the cluster's id and
+// secrets.
+absl::Status FormatCluster(metadata::MetadataClient& client, const std::string& cluster_id);
+
+// All of it. Returns the file system. DEADLINE_EXCEEDED with what was missing when patience ran
+// out.
 absl::StatusOr<pb::FileSystem> Bootstrap(metadata::MetadataClient& client,
                                          const BootstrapOptions& options);
 

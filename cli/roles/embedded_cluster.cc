@@ -11,9 +11,11 @@
 #include "cli/roles/role_addresses.h"
 #include "common/clock.h"
 #include "common/metrics/metrics_server.h"
+#include "common/random.h"
 #include "common/rpc/channel.h"
 #include "common/store_directory.h"
 #include "control/bootstrap.h"
+#include "control/control_role.h"
 #include "datastore/client/blob_client.h"
 #include "datastore/node/data_node.h"
 #include "metadata/service/metadata_service.h"
@@ -50,6 +52,7 @@ class EmbeddedClusterImpl final : public EmbeddedCluster {
   std::vector<std::vector<std::string>> AddressesByAz() const;
   std::unique_ptr<metadata::MetadataClient> NewMetadataClient();
   std::unique_ptr<datastore::BlobClient> NewBlobClient();
+  control::ConnectDataNode ConnectDirectly();
 
   const EmbeddedClusterOptions options_;
   std::string cluster_id_;
@@ -70,6 +73,7 @@ class EmbeddedClusterImpl final : public EmbeddedCluster {
   std::vector<std::unique_ptr<metadata::MetadataClient>> front_end_clients_;
   std::vector<std::unique_ptr<datastore::BlobClient>> front_end_blobs_;
   std::unique_ptr<datastore::BlobClient> control_blobs_;
+  std::unique_ptr<control::ControlRole> control_;
   std::unique_ptr<metrics::MetricsServer> metrics_;
 };
 
@@ -86,12 +90,15 @@ std::unique_ptr<metadata::MetadataClient> EmbeddedClusterImpl::NewMetadataClient
 }
 
 std::unique_ptr<datastore::BlobClient> EmbeddedClusterImpl::NewBlobClient() {
-  auto connect = [this](const pb::DataNode& node) -> std::shared_ptr<datastore::DataNodeClient> {
+  return datastore::MakeBlobClient(ConnectDirectly(), {}, SystemClock::Get());
+}
+
+control::ConnectDataNode EmbeddedClusterImpl::ConnectDirectly() {
+  return [this](const pb::DataNode& node) -> std::shared_ptr<datastore::DataNodeClient> {
     const auto found = data_nodes_.find(node.node_id());
     if (found == data_nodes_.end()) return nullptr;
     return datastore::MakeDirectDataNodeClient(found->second.get());
   };
-  return datastore::MakeBlobClient(connect, {}, SystemClock::Get());
 }
 
 absl::Status EmbeddedClusterImpl::OpenDirectory() {
@@ -125,7 +132,7 @@ absl::Status EmbeddedClusterImpl::StartMetadata() {
     if (absl::Status status = metadata_.back()->Start(); !status.ok()) return status;
   }
   client_ = NewMetadataClient();
-  return absl::OkStatus();
+  return control::FormatCluster(*client_, cluster_id_);
 }
 
 // For `openefs cluster status` and `openefs fs`, which are other processes.
@@ -172,6 +179,9 @@ absl::Status EmbeddedClusterImpl::BootstrapCluster() {
 
 absl::Status EmbeddedClusterImpl::StartControl() {
   control_blobs_ = NewBlobClient();
+  control_ =
+      std::make_unique<control::ControlRole>(client_.get(), control_blobs_.get(), ConnectDirectly(),
+                                             SystemClock::Get(), SystemRandom::Get());
   return absl::OkStatus();
 }
 
@@ -241,6 +251,7 @@ void EmbeddedClusterImpl::Stop() {
   if (stopped_) return;
   stopped_ = true;
   for (auto& front_end : front_ends_) front_end->Stop();
+  control_.reset();
   // Ends what a front-end still waits for, so that it can go.
   front_end_blobs_.clear();
   front_end_clients_.clear();

@@ -5,11 +5,12 @@
 
 namespace openefs::cli {
 
+std::shared_ptr<datastore::DataNodeClient> ConnectRemoteDataNode(const pb::DataNode& node) {
+  return datastore::MakeRpcDataNodeClient(rpc::MakeChannel(node.address()));
+}
+
 std::unique_ptr<datastore::BlobClient> MakeRemoteBlobClient() {
-  auto connect = [](const pb::DataNode& node) -> std::shared_ptr<datastore::DataNodeClient> {
-    return datastore::MakeRpcDataNodeClient(rpc::MakeChannel(node.address()));
-  };
-  return datastore::MakeBlobClient(connect, {}, SystemClock::Get());
+  return datastore::MakeBlobClient(ConnectRemoteDataNode, {}, SystemClock::Get());
 }
 
 }  // namespace openefs::cli
