@@ -3,6 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "datastore/client/client_metrics.h"
+
 namespace openefs::datastore {
 
 Admission::Verdict Admission::Enter(uint64_t bytes, absl::AnyInvocable<void()> go) {
@@ -14,6 +16,7 @@ Admission::Verdict Admission::Enter(uint64_t bytes, absl::AnyInvocable<void()> g
   if (waiting_bytes_ + bytes > max_waiting_bytes_) return Verdict::kRefused;
   waiting_bytes_ += bytes;
   waiting_.push_back({bytes, std::move(go)});
+  ClientMetrics::Get().writes_waiting.Add(1);
   return Verdict::kWait;
 }
 
@@ -27,6 +30,7 @@ void Admission::Leave(uint64_t bytes) {
       waiting_bytes_ -= waiting_.front().bytes;
       admitted.push_back(std::move(waiting_.front()));
       waiting_.pop_front();
+      ClientMetrics::Get().writes_waiting.Add(-1);
     }
   }
   for (Waiting& next : admitted) next.go();

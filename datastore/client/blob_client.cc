@@ -1,10 +1,12 @@
 #include "datastore/client/blob_client.h"
 
 #include <atomic>
+#include <bit>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/random.h"
+#include "datastore/client/client_metrics.h"
 #include "datastore/client/delete_blobs.h"
 #include "datastore/client/operation.h"
 #include "datastore/client/read_blob.h"
@@ -27,6 +29,23 @@ absl::Status NoGroup(const BlobId& id) {
 }
 
 absl::Status NoMap() { return absl::UnavailableError("no cluster map yet"); }
+
+int64_t NowNs() { return SystemClock::Get()->MonotonicNs(); }
+
+void CountWrite(int64_t started_ns, const absl::StatusOr<WrittenBlob>& blob) {
+  ClientMetrics& metrics = ClientMetrics::Get();
+  metrics.write.ObserveNs(NowNs() - started_ns);
+  if (!blob.ok()) return metrics.failed_writes.Add();
+  metrics.write_bytes.Add(blob->length);
+  metrics.late_fragments.Add(static_cast<uint64_t>(std::popcount(blob->missing_mask)));
+}
+
+void CountRead(int64_t started_ns, bool ok, uint32_t length) {
+  ClientMetrics& metrics = ClientMetrics::Get();
+  metrics.read.ObserveNs(NowNs() - started_ns);
+  if (!ok) return metrics.failed_reads.Add();
+  metrics.read_bytes.Add(length);
+}
 
 class StripedBlobClient final : public BlobClient {
  public:
@@ -73,10 +92,15 @@ void StripedBlobClient::Write(BufferList bytes,
       placement == nullptr ? nullptr
                            : placement->Choose(turn_.fetch_add(1, std::memory_order_relaxed));
   if (group == nullptr) return done(NoMap());
+  auto counted = [done = std::move(done),
+                  started_ns = NowNs()](absl::StatusOr<WrittenBlob> blob) mutable {
+    CountWrite(started_ns, blob);
+    done(std::move(blob));
+  };
   const BlobId id = BlobId::Make(group->id, static_cast<uint64_t>(clock_->WallMs()),
                                  SystemRandom::Get()->Next64());
   std::make_shared<WriteBlob>(context_, id, *group->spec, std::move(bytes),
-                              NowMs() + context_->options.patience_ms, std::move(done))
+                              NowMs() + context_->options.patience_ms, std::move(counted))
       ->Start();
 }
 
@@ -95,9 +119,10 @@ void StripedBlobClient::Read(BlobId id, uint32_t blob_length, uint32_t offset, u
     read_bytes_->fetch_sub(length);
     return done(absl::ResourceExhaustedError("too many bytes are being read"));
   }
-  auto counted = [done = std::move(done), counter = read_bytes_,
-                  length](absl::StatusOr<BufferList> bytes) mutable {
+  auto counted = [done = std::move(done), counter = read_bytes_, length,
+                  started_ns = NowNs()](absl::StatusOr<BufferList> bytes) mutable {
     counter->fetch_sub(length);
+    CountRead(started_ns, bytes.ok(), length);
     done(std::move(bytes));
   };
   ReadBlob(context_, *group->spec, id, blob_length, offset, length, std::move(counted));

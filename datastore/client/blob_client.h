@@ -35,9 +35,10 @@ class BlobClient {
   // Stores `bytes` (1 byte to kMaxIoBytes) as a new blob. Done when enough fragments are durable
   // that losing any AZ leaves k: while all nodes of the placement group are up, k + n/3; with nodes
   // down in the map, every fragment of those up, never fewer than k + 1. Below that it waits for
-  // nodes. UNAVAILABLE after `patience_ms` without; nothing refers to the blob then, the collector
-  // has it. Data fragments are slices of `bytes`: nothing is copied. Callbacks as in
-  // DataNodeClient.
+  // nodes. Fragments still under way then get a moment more before they count as missing (see
+  // WrittenBlob). UNAVAILABLE after `patience_ms` without; nothing refers to the blob then, the
+  // collector has it. RESOURCE_EXHAUSTED: kMaxWaitingWriteBytes (operation.h) wait already. Data
+  // fragments are slices of `bytes`: nothing is copied. Callbacks as in DataNodeClient.
   virtual void Write(BufferList bytes,
                      absl::AnyInvocable<void(absl::StatusOr<WrittenBlob>)> done) = 0;
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "datastore/client/client_metrics.h"
+
 namespace openefs::datastore {
 
 ColumnRange ColumnRange::Hull(const ColumnRange& other) const {
@@ -159,6 +161,7 @@ void FetchFragments::Rebuild(uint32_t targets, uint32_t sources, const ColumnRan
   }
   std::vector<Buffer> rebuilt =
       RebuildColumns(*stripe_.spec, sources, lists, targets, columns.end - columns.begin);
+  ClientMetrics::Get().rebuilt_fragments.Add(rebuilt.size());
   size_t next = 0;
   for (uint32_t i = 0; i < kMaxFragments; ++i) {
     if ((targets >> i & 1) == 0) continue;

@@ -4,9 +4,19 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "datastore/client/client_metrics.h"
 #include "datastore/codes/stripe.h"
 
 namespace openefs::datastore {
+namespace {
+
+// How long a write that has its quorum waits for the puts still under way: as long again as the
+// quorum took, within these bounds. Nearly always the last fragment comes within it, and what would
+// cost a repair record, its removal and a check of the fragment costs a moment of waiting.
+constexpr int64_t kMinGraceMs = 2;
+constexpr int64_t kMaxGraceMs = 50;
+
+}  // namespace
 
 WriteBlob::WriteBlob(std::shared_ptr<ClientContext> context, BlobId id, const CodeSpec& spec,
                      BufferList bytes, int64_t deadline_ms, Done done)
@@ -72,7 +82,7 @@ WriteBlob::Step WriteBlob::Plan() {
     const uint32_t durable = DurableMask(*group);
     if (!fatal_.ok()) {
       Answer(fatal_, &step);
-    } else if (group->Acknowledges(durable)) {
+    } else if (group->Acknowledges(durable) && !InGrace(&step)) {
       Answer(WrittenBlob{id_, length_, spec_->AllMask() & ~durable}, &step);
     }
   }
@@ -82,6 +92,16 @@ WriteBlob::Step WriteBlob::Plan() {
   if (!answered_) PlanSends(*group, &step);  // with a group: without one it was answered
   step.ended = answered_ && in_flight_ == 0;
   return step;
+}
+
+bool WriteBlob::InGrace(Step* step) {
+  const int64_t now_ms = NowMs();
+  if (grace_until_ms_ == 0) {
+    grace_until_ms_ = now_ms + std::clamp(now_ms - started_ms_, kMinGraceMs, kMaxGraceMs);
+  }
+  if (in_flight_ == 0 || now_ms >= grace_until_ms_ || context_->stopping()) return false;
+  WakeAt(grace_until_ms_, step);
+  return true;
 }
 
 // The puts under way go on without us; what they do not bring is up to repair.
@@ -126,10 +146,15 @@ void WriteBlob::PlanSends(const PlacementGroup& group, Step* step) {
     ++in_flight_;
     step->sends.push_back({member.client, i, fragments_[i]});
   }
+  WakeAt(next_ms, step);
+}
+
+void WriteBlob::WakeAt(int64_t at_ms, Step* step) {
+  const int64_t now_ms = NowMs();
   if (wake_at_ms_ <= now_ms) wake_at_ms_ = INT64_MAX;  // that one has fired
-  if (next_ms >= wake_at_ms_) return;
-  wake_at_ms_ = next_ms;
-  step->wake_in_ms = next_ms - now_ms;
+  if (at_ms >= wake_at_ms_) return;
+  wake_at_ms_ = at_ms;
+  step->wake_in_ms = at_ms - now_ms;
 }
 
 void WriteBlob::OnPut(uint32_t index, const absl::Status& status) {
@@ -140,6 +165,7 @@ void WriteBlob::OnPut(uint32_t index, const absl::Status& status) {
     if (status.ok()) {
       slot.state = Slot::kDurable;
     } else {
+      ClientMetrics::Get().retried_puts.Add();
       slot.state = Slot::kIdle;
       slot.retry_at_ms = NowMs() + BackoffMs(slot.attempts++);
     }

@@ -48,6 +48,9 @@ class WriteBlob final : public Operation {
   void Admitted();
   Step Plan() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void PlanSends(const PlacementGroup& group, Step* step) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // True while it is worth waiting for the puts that are under way beyond the quorum.
+  bool InGrace(Step* step) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void WakeAt(int64_t at_ms, Step* step) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Answer(absl::StatusOr<WrittenBlob> result, Step* step) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Forgets what is durable on nodes that the map has replaced since.
   uint32_t DurableMask(const PlacementGroup& group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -58,6 +61,7 @@ class WriteBlob final : public Operation {
   const BlobId id_;
   const CodeSpec* const spec_;
   const uint32_t length_;
+  const int64_t started_ms_ = NowMs();
   const int64_t deadline_ms_;
 
   Mutex mu_;
@@ -69,6 +73,7 @@ class WriteBlob final : public Operation {
   bool answered_ ABSL_GUARDED_BY(mu_) = false;
   int in_flight_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t wake_at_ms_ ABSL_GUARDED_BY(mu_) = INT64_MAX;
+  int64_t grace_until_ms_ ABSL_GUARDED_BY(mu_) = 0;  // set when the quorum is there
   absl::Status fatal_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -62,7 +62,7 @@ absl::Status Compactor::Drop(uint64_t segment) {
   // A replay must never again need what is about to go.
   absl::Status status = index_->Flush(/*wait=*/true);
   if (!status.ok()) return status;
-  segments_->Remove(segment);
+  metrics_->compacted_bytes.Add(segments_->Remove(segment));
   status = files_->Remove(absl::StrCat(directory_, "/", SegmentSet::NameOf(segment)));
   if (status.ok()) status = files_->SyncDirectory(directory_);
   return status;

@@ -21,13 +21,14 @@ namespace openefs::datastore {
 class Compactor {
  public:
   Compactor(FileSystem* files, std::string directory, Index* index, SegmentSet* segments,
-            const FragmentReader* reader, LogWriter* writer)
+            const FragmentReader* reader, LogWriter* writer, NodeMetrics* metrics)
       : files_(files),
         directory_(std::move(directory)),
         index_(index),
         segments_(segments),
         reader_(reader),
-        writer_(writer) {}
+        writer_(writer),
+        metrics_(metrics) {}
 
   // Empties and removes the segment that is most worth it. False: none is. A crash at any point
   // leaves every fragment readable; the segment's turn comes again. Stops early, with ABORTED, when
@@ -45,6 +46,7 @@ class Compactor {
   SegmentSet* const segments_;
   const FragmentReader* const reader_;
   LogWriter* const writer_;
+  NodeMetrics* const metrics_;
   std::set<uint64_t> unreadable_;  // segments with read errors: left alone until a restart
 };
 

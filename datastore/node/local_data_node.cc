@@ -6,6 +6,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "common/clock.h"
 #include "common/files.h"
 #include "common/log.h"
 #include "common/random.h"
@@ -40,7 +41,8 @@ absl::StatusOr<std::unique_ptr<LocalDataNode>> LocalDataNode::Open(LocalDataNode
   return node;
 }
 
-LocalDataNode::LocalDataNode(LocalDataNodeOptions options) : options_(std::move(options)) {}
+LocalDataNode::LocalDataNode(LocalDataNodeOptions options)
+    : options_(std::move(options)), metrics_(options_.node.node_id) {}
 
 absl::Status LocalDataNode::Start() {
   const DataNodeOptions& node = options_.node;
@@ -63,16 +65,17 @@ absl::Status LocalDataNode::Start() {
 
   writer_ = std::make_unique<LogWriter>(
       LogWriterOptions{segment_directory_, store_id_, node.segment_bytes, node.reserve_bytes},
-      options_.files, index_.get(), &segments_, *recovered);
+      options_.files, index_.get(), &segments_, *recovered, &metrics_);
   reader_ = std::make_unique<FragmentReader>(
       index_.get(), &segments_,
       [this](const FragmentId& id, const Location& at) { FoundCorrupt(id, at); });
   compactor_ = std::make_unique<Compactor>(options_.files, segment_directory_, index_.get(),
-                                           &segments_, reader_.get(), writer_.get());
-  scrubber_ = std::make_unique<Scrubber>(index_.get(), &segments_, reader_.get());
+                                           &segments_, reader_.get(), writer_.get(), &metrics_);
+  scrubber_ = std::make_unique<Scrubber>(index_.get(), &segments_, reader_.get(), &metrics_);
   pool_ = std::make_unique<WorkerPool>(kReaderThreads, kMaxQueuedReads);
   if (options_.maintain) {
-    maintenance_ = std::make_unique<Maintenance>(compactor_.get(), scrubber_.get());
+    maintenance_ = std::make_unique<Maintenance>(compactor_.get(), scrubber_.get(),
+                                                 [this] { metrics_.Show(Status()); });
   }
   return absl::OkStatus();
 }
@@ -116,21 +119,40 @@ void LocalDataNode::Put(FragmentId id, BufferList bytes,
     return done(absl::InvalidArgumentError("fragment too large"));
   }
   BlockCrcs crcs = CrcsOf(bytes);
-  writer_->Submit(PutWork{id, std::move(bytes), std::move(crcs)}, std::move(done));
+  const uint64_t length = TotalBytes(bytes);
+  const int64_t started_ns = SystemClock::Get()->MonotonicNs();
+  writer_->Submit(PutWork{id, std::move(bytes), std::move(crcs)},
+                  [this, started_ns, length, done = std::move(done)](absl::Status status) mutable {
+                    metrics_.put.ObserveNs(SystemClock::Get()->MonotonicNs() - started_ns);
+                    if (status.ok()) metrics_.put_bytes.Add(length);
+                    done(std::move(status));
+                  });
 }
 
 // What is in the page cache is read at once, on the caller's thread: a copy and a checksum cost
 // less than waking another thread. The rest goes to threads that may wait for the disk.
 void LocalDataNode::Get(FragmentId id, uint32_t offset, uint32_t length,
                         absl::AnyInvocable<void(absl::StatusOr<Buffer>)> done) {
+  const int64_t started_ns = SystemClock::Get()->MonotonicNs();
   absl::StatusOr<Buffer> cached = reader_->Read(id, offset, length, Index::Reach::kCacheOnly);
-  if (!absl::IsUnavailable(cached.status())) return done(std::move(cached));
+  if (!absl::IsUnavailable(cached.status())) {
+    CountGet(started_ns, cached);
+    return done(std::move(cached));
+  }
+  metrics_.uncached_reads.Add();
   auto callback =
       std::make_shared<absl::AnyInvocable<void(absl::StatusOr<Buffer>)>>(std::move(done));
-  WorkerPool::Job job = [this, id, offset, length, callback] {
-    (*callback)(reader_->Read(id, offset, length, Index::Reach::kDisk));
+  WorkerPool::Job job = [this, id, offset, length, started_ns, callback] {
+    absl::StatusOr<Buffer> bytes = reader_->Read(id, offset, length, Index::Reach::kDisk);
+    CountGet(started_ns, bytes);
+    (*callback)(std::move(bytes));
   };
   if (!pool_->Submit(job)) (*callback)(absl::UnavailableError("data node busy: too many reads"));
+}
+
+void LocalDataNode::CountGet(int64_t started_ns, const absl::StatusOr<Buffer>& bytes) {
+  metrics_.get.ObserveNs(SystemClock::Get()->MonotonicNs() - started_ns);
+  if (bytes.ok()) metrics_.get_bytes.Add(bytes->size());
 }
 
 void LocalDataNode::Delete(std::vector<FragmentId> ids,

@@ -15,6 +15,7 @@
 #include "datastore/node/index.h"
 #include "datastore/node/log_writer.h"
 #include "datastore/node/maintenance.h"
+#include "datastore/node/node_metrics.h"
 #include "datastore/node/scrubber.h"
 #include "datastore/node/segment_set.h"
 #include "datastore/node/worker_pool.h"
@@ -49,10 +50,12 @@ class LocalDataNode final : public DataNode {
   explicit LocalDataNode(LocalDataNodeOptions options);
   absl::Status Start();
   absl::Status LoadStoreId();
+  void CountGet(int64_t started_ns, const absl::StatusOr<Buffer>& bytes);
   void FoundCorrupt(const FragmentId& id, const Location& at);
 
   // Constant once open. In the order in which they depend on each other.
   const LocalDataNodeOptions options_;
+  NodeMetrics metrics_;
   std::unique_ptr<StoreDirectory> directory_;
   std::string store_id_;
   std::string segment_directory_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "datastore/node/commit_batch.h"
 
@@ -37,11 +38,12 @@ absl::Status DiskFailed() {
 }  // namespace
 
 LogWriter::LogWriter(LogWriterOptions options, FileSystem* files, Index* index,
-                     SegmentSet* segments, const Recovered& recovered)
+                     SegmentSet* segments, const Recovered& recovered, NodeMetrics* metrics)
     : options_(std::move(options)),
       files_(files),
       index_(index),
       segments_(segments),
+      metrics_(metrics),
       active_(recovered.active),
       tail_(recovered.tail),
       active_id_(recovered.active->id),
@@ -67,6 +69,7 @@ void LogWriter::Submit(Work work, Done done) {
       refused = absl::UnavailableError("data node busy: too many bytes wait to be written");
     } else {
       queued_bytes_ += bytes;
+      metrics_->queued_bytes.Set(static_cast<int64_t>(queued_bytes_));
       queue_.push_back({std::move(work), bytes, std::move(done), absl::OkStatus()});
     }
   }
@@ -99,6 +102,7 @@ std::vector<LogWriter::Item> LogWriter::Take() {
     queue_.pop_front();
   }
   queued_bytes_ -= taken;
+  metrics_->queued_bytes.Set(static_cast<int64_t>(queued_bytes_));
   return items;
 }
 
@@ -124,6 +128,8 @@ void LogWriter::Commit(std::vector<Item>& items) {
     if (status.ok()) {
       tail_ += batch.bytes();
       batch.Account();
+      metrics_->log_bytes.Add(batch.bytes());
+      metrics_->batched.Add(items.size());
     }
   }
   if (status.ok()) return;
@@ -157,6 +163,7 @@ absl::Status LogWriter::Roll() {
 }
 
 absl::Status LogWriter::Append(std::vector<iovec> pieces) {
+  const int64_t started_ns = SystemClock::Get()->MonotonicNs();
   absl::Status status = active_->file->WriteAt(tail_, std::move(pieces));
   if (absl::IsResourceExhausted(status)) {
     // Nothing of it was acknowledged: put the log back to where it was and go on.
@@ -165,6 +172,7 @@ absl::Status LogWriter::Append(std::vector<iovec> pieces) {
   }
   // Also a sync that says "no space": what was written may be gone from the cache as well.
   if (status.ok()) status = active_->file->Sync();
+  metrics_->sync.ObserveNs(SystemClock::Get()->MonotonicNs() - started_ns);
   return status.ok() ? status : Fail(status);
 }
 

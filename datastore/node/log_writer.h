@@ -18,6 +18,7 @@
 #include "common/mutex.h"
 #include "datastore/node/file.h"
 #include "datastore/node/index.h"
+#include "datastore/node/node_metrics.h"
 #include "datastore/node/recovery.h"
 #include "datastore/node/segment_set.h"
 
@@ -59,7 +60,7 @@ class LogWriter {
   using Done = absl::AnyInvocable<void(absl::Status)>;
 
   LogWriter(LogWriterOptions options, FileSystem* files, Index* index, SegmentSet* segments,
-            const Recovered& recovered);
+            const Recovered& recovered, NodeMetrics* metrics);
   ~LogWriter();  // finishes what was submitted
 
   // `done` runs once, on the writer's thread, or inside the call if nothing can be queued:
@@ -90,6 +91,7 @@ class LogWriter {
   FileSystem* const files_;
   Index* const index_;
   SegmentSet* const segments_;
+  NodeMetrics* const metrics_;
 
   // Writer thread only.
   std::shared_ptr<Segment> active_;

@@ -1,5 +1,7 @@
 #include "datastore/node/maintenance.h"
 
+#include <utility>
+
 namespace openefs::datastore {
 namespace {
 
@@ -14,9 +16,10 @@ constexpr int64_t kScrubPauseMs = 60 * 60 * 1000;  // before each pass
 
 }  // namespace
 
-Maintenance::Maintenance(Compactor* compactor, Scrubber* scrubber)
+Maintenance::Maintenance(Compactor* compactor, Scrubber* scrubber, std::function<void()> show)
     : compactor_(compactor),
       scrubber_(scrubber),
+      show_(std::move(show)),
       compaction_pace_(kCompactionBytesPerSecond),
       scrub_pace_(kScrubBytesPerSecond),
       compaction_([this] { Compact(); }),
@@ -31,6 +34,7 @@ Maintenance::~Maintenance() {
 
 void Maintenance::Compact() {
   while (compaction_pace_.Sleep(kCompactionPauseMs)) {
+    show_();
     while (true) {
       const absl::StatusOr<bool> worked = compactor_->Step(&compaction_pace_);
       if (!worked.ok() || !*worked) break;  // an error is logged where it happens; try again later

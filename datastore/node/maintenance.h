@@ -2,6 +2,7 @@
 // scrubs now and then.
 #pragma once
 
+#include <functional>
 #include <thread>
 
 #include "datastore/node/compactor.h"
@@ -12,7 +13,8 @@ namespace openefs::datastore {
 
 class Maintenance {
  public:
-  Maintenance(Compactor* compactor, Scrubber* scrubber);
+  // `show` is called about every second.
+  Maintenance(Compactor* compactor, Scrubber* scrubber, std::function<void()> show);
   ~Maintenance();
 
  private:
@@ -21,6 +23,7 @@ class Maintenance {
 
   Compactor* const compactor_;
   Scrubber* const scrubber_;
+  const std::function<void()> show_;
   RateLimit compaction_pace_;
   RateLimit scrub_pace_;
   std::thread compaction_;

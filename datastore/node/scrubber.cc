@@ -27,6 +27,7 @@ absl::Status Scrubber::CheckSegment(uint64_t segment, RateLimit* pace) {
     for (const StoredRecord& record : *page) {
       if (!pace->Spend(record.Bytes())) return absl::AbortedError("stopping");
       if (record.type != RecordType::kPut) continue;
+      metrics_->scrubbed_bytes.Add(record.length);
       const absl::StatusOr<FragmentReader::Raw> raw = reader_->ReadRaw(record.id, record.at);
       if (raw.ok() || absl::IsNotFound(raw.status())) continue;
       Log(LogLevel::kError, "datastore.scrub_read_failed",

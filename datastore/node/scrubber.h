@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "datastore/node/fragment_reader.h"
 #include "datastore/node/index.h"
+#include "datastore/node/node_metrics.h"
 #include "datastore/node/rate_limit.h"
 #include "datastore/node/segment_set.h"
 
@@ -15,8 +16,9 @@ namespace openefs::datastore {
 // One thread.
 class Scrubber {
  public:
-  Scrubber(const Index* index, const SegmentSet* segments, const FragmentReader* reader)
-      : index_(index), segments_(segments), reader_(reader) {}
+  Scrubber(const Index* index, const SegmentSet* segments, const FragmentReader* reader,
+           NodeMetrics* metrics)
+      : index_(index), segments_(segments), reader_(reader), metrics_(metrics) {}
 
   // One pass over all segments there are at its beginning. Corrupt fragments are reported by the
   // reader. Stops early, with ABORTED, when `pace` is told to stop.
@@ -28,6 +30,7 @@ class Scrubber {
   const Index* const index_;
   const SegmentSet* const segments_;
   const FragmentReader* const reader_;
+  NodeMetrics* const metrics_;
 };
 
 }  // namespace openefs::datastore

@@ -35,9 +35,11 @@ void SegmentSet::Add(std::shared_ptr<Segment> segment, uint64_t size) {
   state.size = size;
 }
 
-void SegmentSet::Remove(uint64_t id) {
+uint64_t SegmentSet::Remove(uint64_t id) {
   MutexLock lock(mu_);
+  const uint64_t size = states_.at(id).size;
   states_.erase(id);
+  return size;
 }
 
 std::vector<uint64_t> SegmentSet::Ids() const {

@@ -36,7 +36,7 @@ class SegmentSet {
   // Null if there is none. A segment that is removed stays readable for those who hold it.
   std::shared_ptr<Segment> Find(uint64_t id) const;
   void Add(std::shared_ptr<Segment> segment, uint64_t size);
-  void Remove(uint64_t id);
+  uint64_t Remove(uint64_t id);  // its size
   std::vector<uint64_t> Ids() const;
 
   void SetSize(uint64_t id, uint64_t size);

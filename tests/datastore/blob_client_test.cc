@@ -287,13 +287,13 @@ TEST_CASE("an answer that comes after the hedge still counts") {
 
 TEST_CASE("a node whose disk is full or failing is tried again until it takes the fragment") {
   TestCluster cluster(OptionsFor(GENERATE(Over::kDirect, Over::kRpc)));
-  cluster.way(0).FailPutsWith(absl::ResourceExhaustedError("disk full"));
-  cluster.way(1).FailPutsWith(absl::InternalError("disk failed"));
+  cluster.way(0).FailPutsWith(absl::StatusCode::kResourceExhausted);
+  cluster.way(1).FailPutsWith(absl::StatusCode::kInternal);
   Awaited<absl::StatusOr<WrittenBlob>> done;
   cluster.client().Write({Buffer::Copy("bytes")}, done.Callback());
   LetThingsHappen();
   CHECK_FALSE(done.Ready());
-  cluster.way(0).FailPutsWith(absl::OkStatus());
+  cluster.way(0).FailPutsWith(absl::StatusCode::kOk);
   CHECK(done.Get().value().missing_mask == 2);
 }
 
@@ -428,10 +428,10 @@ TEST_CASE("a client that goes ends what waits") {
   Awaited<absl::StatusOr<BufferList>> read;
   {
     TestCluster cluster(OptionsFor(Over::kDirect));
-    const WrittenBlob blob = cluster.Write("bytes").value();
+    const WrittenBlob blob = cluster.Write(TestBytes(1000, 1)).value();
     for (const int i : {0, 1, 2, 3}) cluster.way(i).Cut();
     cluster.client().Write({Buffer::Copy("x")}, written.Callback());
-    cluster.client().Read(blob.id, 5, 0, 5, read.Callback());
+    cluster.client().Read(blob.id, blob.length, 0, blob.length, read.Callback());
   }
   CHECK(absl::IsUnavailable(written.Get().status()));
   CHECK(absl::IsUnavailable(read.Get().status()));

@@ -191,38 +191,6 @@ TEST_CASE("damage in the middle of a segment costs that record only") {
   }
 }
 
-TEST_CASE("a torn tail is cut, and the log goes on") {
-  TestDirectory directory;
-  const uint64_t first = PutRecordBytes(300);
-  const uint64_t second = PutRecordBytes(200);
-  {
-    auto node = OpenNode(NodeOptions(directory.path()));
-    REQUIRE(Put(*node, Fragment(1), TestBytes(300, 1)).ok());
-    REQUIRE(Put(*node, Fragment(2), TestBytes(200, 2)).ok());
-    node->CrashOnDestruction();
-  }
-  const std::string path = SegmentPath(directory, 1);
-  std::string log(first + second, '\0');
-  std::ifstream(path, std::ios::binary).read(log.data(), static_cast<std::streamsize>(log.size()));
-  for (uint64_t cut = 0; cut < second; cut += 23) {
-    std::filesystem::remove_all(directory.path() + "/index");
-    std::ofstream(path, std::ios::binary | std::ios::trunc) << log.substr(0, first + cut);
-    auto node = OpenNode(NodeOptions(directory.path()));
-    INFO("cut at " << cut);
-    REQUIRE(Get(*node, Fragment(1), 0, 300).value() == TestBytes(300, 1));
-    // Padding may be missing: the bytes are all there then.
-    const bool whole = cut >= DataOffsetOf(200) + 200;
-    REQUIRE(Get(*node, Fragment(2), 0, 200).ok() == whole);
-    REQUIRE(Put(*node, Fragment(3), TestBytes(100, 3)).ok());
-    node->CrashOnDestruction();
-    node.reset();
-    node = OpenNode(NodeOptions(directory.path()));
-    REQUIRE(Get(*node, Fragment(1), 0, 300).value() == TestBytes(300, 1));
-    REQUIRE(Get(*node, Fragment(3), 0, 100).value() == TestBytes(100, 3));
-    REQUIRE(Get(*node, Fragment(2), 0, 200).ok() == whole);
-  }
-}
-
 TEST_CASE("bytes of a client that look like a record are not taken for one") {
   TestDirectory directory;
   std::string forged;

@@ -34,8 +34,8 @@ class FaultyClient final : public DataNodeClient {
   void Hang() { Set(kHang); }
   // Calls go through again; those that hang fail, as on a connection that breaks.
   void Release() { Set(kOpen); }
-  void FailPutsWith(absl::Status status);  // OK: no longer
-  void Reconnect();                        // to a node that was opened again
+  void FailPutsWith(absl::StatusCode code);  // kOk: no longer
+  void Reconnect();                          // to a node that was opened again
 
   int gets() const { return gets_; }
   int puts() const { return puts_; }
@@ -61,7 +61,7 @@ class FaultyClient final : public DataNodeClient {
   std::atomic<uint64_t> got_bytes_{0};
   Mutex mu_;
   Mode mode_ ABSL_GUARDED_BY(mu_) = kOpen;
-  absl::Status put_error_ ABSL_GUARDED_BY(mu_);
+  absl::StatusCode put_error_ ABSL_GUARDED_BY(mu_) = absl::StatusCode::kOk;
   std::shared_ptr<DataNodeClient> real_ ABSL_GUARDED_BY(mu_);
   std::vector<absl::AnyInvocable<void(absl::Status)>> hanging_ ABSL_GUARDED_BY(mu_);
 };
