@@ -66,6 +66,13 @@ class SlotReplay {
     return nullptr;
   }
 
+  // Some mutation behind that operation has run before.
+  bool RanBeyond(uint32_t index) const {
+    for (const auto& done : record_.done())
+      if (done.operation_index() > index) return true;
+    return false;
+  }
+
   bool Full() const { return record_.done_size() >= static_cast<int>(kMaxOperations); }
 
   void Store(uint32_t index, const pb::Operation& operation, const pb::OperationResult& result,
@@ -117,6 +124,30 @@ void RunOnce(OperationContext& context, uint32_t group, uint32_t index,
   replay->Store(index, operation, *result, context.registers);
 }
 
+bool MovesRegisters(const pb::Operation& operation) {
+  switch (operation.kind_case()) {
+    case pb::Operation::kPutFile:
+    case pb::Operation::kPutRoot:
+    case pb::Operation::kSaveFile:
+    case pb::Operation::kRestoreFile:
+    case pb::Operation::kLookup:
+    case pb::Operation::kLookupParent:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Reads are run again in a retry. The way to a mutation that has run may be gone by now (perhaps it
+// was what removed it), but it was there then: the mutation's record has the registers behind it.
+void RunRead(OperationContext& context, uint32_t group, const pb::Operation& operation,
+             bool ran_beyond, pb::OperationResult* result) {
+  RunOne(context, group, operation, result);
+  if (result->error() == pb::FS_OK || !ran_beyond || !MovesRegisters(operation)) return;
+  context.registers.clear_current();
+  result->set_error(pb::FS_OK);
+}
+
 }  // namespace
 
 bool SegmentMutates(const pb::SegmentRequest& request) {
@@ -138,11 +169,11 @@ void ApplySegment(Transaction& txn, ApplyEnvironment& environment,
   for (int i = 0; i < request.operations_size(); ++i) {
     const pb::Operation& operation = request.operations(i);
     pb::OperationResult* result = response->add_results();
+    const uint32_t index = request.first_operation_index() + static_cast<uint32_t>(i);
     if (request.has_slot() && IsMutating(operation)) {
-      const uint32_t index = request.first_operation_index() + static_cast<uint32_t>(i);
       RunOnce(context, request.group(), index, operation, &replay, result);
     } else {
-      RunOne(context, request.group(), operation, result);
+      RunRead(context, request.group(), operation, replay.RanBeyond(index), result);
     }
     if (result->error() != pb::FS_OK) break;
   }

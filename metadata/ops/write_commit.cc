@@ -34,11 +34,11 @@ pb::FsError CheckWrite(OperationContext& context, const pb::Stateid& stateid, co
 }
 
 // The collector takes blobs that nobody refers to kBlobOrphanMs after they were made; half of that
-// lies between its decision and ours. A doomed blob is on its way out already.
+// lies between its decision and ours. A blob in the collect queue is on its way out already.
 pb::FsError CheckBlob(const Transaction& txn, const pb::NewBlob& blob, uint64_t now_ms) {
   const BlobId id = FromProto(blob.id());
   if (now_ms > id.created_ms() + kBlobOrphanMs / 2) return pb::FS_DELAY;
-  return BlobIsDoomed(txn, id) ? pb::FS_DELAY : pb::FS_OK;
+  return MayReferTo(txn, blob) ? pb::FS_OK : pb::FS_DELAY;
 }
 
 }  // namespace

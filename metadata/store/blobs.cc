@@ -40,9 +40,10 @@ void DropBlobReference(Transaction& txn, const pb::BlobExtent& extent, uint64_t 
 
 bool BlobIsKnown(const Transaction& txn, BlobId id) { return txn.Contains(keys::Blob(id)); }
 
-bool BlobIsDoomed(const Transaction& txn, BlobId id) {
+bool MayReferTo(const Transaction& txn, const pb::NewBlob& blob) {
   pb::BlobRecord record;
-  return txn.GetRecord(keys::Blob(id), &record) && record.references() == 0;
+  if (!txn.GetRecord(keys::Blob(FromProto(blob.id())), &record)) return true;
+  return record.references() > 0 && record.blob_length() == blob.length();
 }
 
 void QueueRepair(Transaction& txn, const pb::NewBlob& blob) {

@@ -26,8 +26,9 @@ void DropBlobReference(Transaction& txn, const pb::BlobExtent& extent, uint64_t 
 // Whether some extent uses it, or it is queued to be collected.
 bool BlobIsKnown(const Transaction& txn, BlobId id);
 
-// It is queued to be collected: nothing may refer to it again.
-bool BlobIsDoomed(const Transaction& txn, BlobId id);
+// Whether an extent may use it: not once it is queued to be collected, and never under another
+// length.
+bool MayReferTo(const Transaction& txn, const pb::NewBlob& blob);
 
 // Fragments in `missing_mask` have to be rebuilt. 0: nothing.
 void QueueRepair(Transaction& txn, const pb::NewBlob& blob);

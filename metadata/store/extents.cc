@@ -1,6 +1,7 @@
 #include "metadata/store/extents.h"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "common/check.h"
@@ -82,22 +83,30 @@ Extent Part(const Extent& whole, uint64_t begin, uint64_t end) {
   return part;
 }
 
-void PutPart(const FileData& data, const Extent& whole, uint64_t begin, uint64_t end) {
-  const Extent part = Part(whole, begin, end);
+Extent PutPart(const FileData& data, const Extent& whole, uint64_t begin, uint64_t end) {
+  Extent part = Part(whole, begin, end);
   Put(data, part);
   if (part.record.has_blob()) AddBlobReference(data.txn, part.record.blob());
   data.record.set_data_bytes(data.record.data_bytes() + part.record.length());
+  return part;
 }
 
+// What lives right before and right after a range: whole extents that touch it, or what is left of
+// those that reached into it.
+struct Neighbours {
+  std::optional<Extent> before;
+  std::optional<Extent> after;
+};
+
 // Takes [begin, end) out of one extent that overlaps it; a dead one goes whole.
-void Carve(const FileData& data, const Extent& extent, uint64_t begin, uint64_t end) {
+void Carve(const FileData& data, const Extent& extent, uint64_t begin, uint64_t end,
+           Neighbours* left) {
   const bool dead = ExtentIsDead(data.record, extent.begin, extent.record);
   // The parts first: a blob that stays in use must not pass through zero references.
-  const bool keeps_head = !dead && extent.begin < begin;
+  if (!dead && extent.begin < begin) left->before = PutPart(data, extent, extent.begin, begin);
   const bool keeps_tail = !dead && extent.end > end;
-  if (keeps_head) PutPart(data, extent, extent.begin, begin);
-  if (keeps_tail) PutPart(data, extent, end, extent.end);
-  if (keeps_tail) {  // it stands under the key of the whole, so that only the reference goes
+  if (keeps_tail) {  // under the key of the whole, so that only the whole's reference goes
+    left->after = PutPart(data, extent, end, extent.end);
     DropReference(data.txn, extent.record, data.now_ms);
     data.record.set_data_bytes(data.record.data_bytes() - extent.record.length());
   } else {
@@ -105,37 +114,41 @@ void Carve(const FileData& data, const Extent& extent, uint64_t begin, uint64_t 
   }
 }
 
-// Bounded by the length of one write: extents have at least one byte.
-void MakeRoom(const FileData& data, uint64_t begin, uint64_t end) {
-  for (const Extent& extent : Collect(data, begin, end, SIZE_MAX)) Carve(data, extent, begin, end);
+// Bounded by the length of one write: extents have at least one byte. One scan sees the neighbours
+// too.
+Neighbours MakeRoom(const FileData& data, uint64_t begin, uint64_t end) {
+  Neighbours neighbours;
+  for (Extent& extent : Collect(data, begin == 0 ? 0 : begin - 1, end + 1, SIZE_MAX)) {
+    if (extent.begin < end && extent.end > begin) {
+      Carve(data, extent, begin, end, &neighbours);
+    } else if (!ExtentIsDead(data.record, extent.begin, extent.record)) {
+      (extent.end == begin ? neighbours.before : neighbours.after) = std::move(extent);
+    }
+  }
+  return neighbours;
 }
 
 void NextGeneration(const FileData& data) {
   data.record.set_data_generation(data.record.data_generation() + 1);
 }
 
-// A live inline extent that ends at, or begins at, `offset`.
-bool FindInline(const FileData& data, uint64_t offset, bool ending, Extent* found) {
-  ExtentScan scan(data.txn, data.fs, data.inode, ending ? offset - 1 : offset);
-  return scan.Next(found) && (ending ? found->end : found->begin) == offset &&
-         found->record.has_inline_data() && !ExtentIsDead(data.record, found->begin, found->record);
+bool Joins(const std::optional<Extent>& neighbour, const Extent& fresh) {
+  return neighbour.has_value() && neighbour->record.has_inline_data() &&
+         neighbour->record.length() + fresh.record.inline_data().size() <= kInlineBytes;
 }
 
 // Joins `fresh` with inline neighbours while the whole stays small.
-void JoinNeighbours(const FileData& data, Extent* fresh) {
+void JoinNeighbours(const FileData& data, const Neighbours& neighbours, Extent* fresh) {
   std::string* bytes = fresh->record.mutable_inline_data();
-  Extent other;
-  if (fresh->begin > 0 && FindInline(data, fresh->begin, true, &other) &&
-      other.record.length() + bytes->size() <= kInlineBytes) {
-    bytes->insert(0, other.record.inline_data());
-    fresh->begin = other.begin;
-    Free(data, other);
+  if (Joins(neighbours.before, *fresh)) {
+    bytes->insert(0, neighbours.before->record.inline_data());
+    fresh->begin = neighbours.before->begin;
+    Free(data, *neighbours.before);
   }
-  if (FindInline(data, fresh->end, false, &other) &&
-      other.record.length() + bytes->size() <= kInlineBytes) {
-    bytes->append(other.record.inline_data());
-    fresh->end = other.end;
-    Free(data, other);
+  if (Joins(neighbours.after, *fresh)) {
+    bytes->append(neighbours.after->record.inline_data());
+    fresh->end = neighbours.after->end;
+    Free(data, *neighbours.after);
   }
 }
 
@@ -200,9 +213,8 @@ void WriteInlineExtent(FileData data, uint64_t offset, absl::string_view bytes) 
   OPENEFS_CHECK(!bytes.empty() && bytes.size() <= kInlineBytes);
   NextGeneration(data);
   Extent fresh{offset, offset + bytes.size(), {}};
-  MakeRoom(data, fresh.begin, fresh.end);
   fresh.record.set_inline_data(std::string(bytes));
-  JoinNeighbours(data, &fresh);
+  JoinNeighbours(data, MakeRoom(data, fresh.begin, fresh.end), &fresh);
   PutFresh(data, &fresh);
 }
 
@@ -223,14 +235,15 @@ bool TruncateExtents(FileData data, uint64_t size) {
   if (beyond.empty()) return true;
   NextGeneration(data);
   const bool many = beyond.size() > kMaxExtentsPerEntry;
+  Neighbours left;
   if (many) {
     // What straddles the new end is cut to size now: a cut covers whole extents.
     if (!AddCut(data, size)) return false;
-    if (beyond.front().begin < size) Carve(data, beyond.front(), size, UINT64_MAX);
+    if (beyond.front().begin < size) Carve(data, beyond.front(), size, UINT64_MAX, &left);
     QueuePurge(data, size);
     return true;
   }
-  for (const Extent& extent : beyond) Carve(data, extent, size, UINT64_MAX);
+  for (const Extent& extent : beyond) Carve(data, extent, size, UINT64_MAX, &left);
   return true;
 }
 

@@ -234,6 +234,17 @@ TEMPLATE_LIST_TEST_CASE("a commit is refused where its blob may be gone", "", Al
   EXPECT_OK(shell.Truncate("f", 0));
   CHECK(Shell::ErrorOf(shell.Apply(request)) == pb::FS_DELAY);
   RequireClean(shell);
+  // Under another length it would be another blob.
+  pb::SegmentRequest longer = shell.At("f");
+  pb::WriteCommit* second = longer.add_operations()->mutable_write_commit();
+  *second->mutable_blob()->mutable_id() = shell.MakeBlob(100, &bytes);
+  second->mutable_blob()->set_length(100);
+  second->set_length(100);
+  EXPECT_OK(Shell::ErrorOf(shell.Apply(longer)));
+  second->mutable_blob()->set_length(200);
+  second->set_length(200);
+  CHECK(Shell::ErrorOf(shell.Apply(longer)) == pb::FS_DELAY);
+  RequireClean(shell);
   // Lengths that disagree.
   write->set_length(99);
   CHECK(Shell::ErrorOf(shell.Apply(request)) == pb::FS_INVAL);

@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <random>
 
 #include "metadata/state_machine.h"
@@ -86,6 +87,29 @@ TEST_CASE("replicas that apply the same entries are byte-identical") {
     if (stop == entries.size()) CHECK(Dump(restarted) == expected);
   }
   CHECK(CheckStore(*one.Snapshot()).Clean());
+}
+
+// A copy of the files while they are in use is what kill -9 leaves: nothing since the last flush.
+TEST_CASE("a crash falls back to the last flush, and replay catches up") {
+  const std::vector<std::string> entries = RandomEntries(13, 200);
+  RocksEngine rocks;
+  TempDir copies;
+  MetadataStateMachine machine(kTestGroup, rocks.Open(), {});
+  ApplyAll(machine, {entries.begin(), entries.begin() + 80}, 9);
+  const auto flushed = machine.Flush();
+  REQUIRE(flushed.ok());
+  CHECK(*flushed == 80);
+  ApplyAll(machine, entries, 9);
+  const std::string copy = copies / "crashed";
+  std::filesystem::copy(rocks.directory / "kv", copy);
+  std::filesystem::remove(std::filesystem::path(copy) / "LOCK");
+  auto engine = OpenRocksKv(copy);
+  REQUIRE(engine.ok());
+  MetadataStateMachine crashed(kTestGroup, *std::move(engine), {});
+  REQUIRE(crashed.AppliedIndex() == 80);
+  CHECK(CheckStore(*crashed.Snapshot()).Clean());
+  ApplyAll(crashed, entries, 5);
+  CHECK(Dump(crashed) == Dump(machine));
 }
 
 }  // namespace

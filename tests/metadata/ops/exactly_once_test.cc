@@ -88,6 +88,28 @@ TEMPLATE_LIST_TEST_CASE("a retry runs only what had not run", "", AllEngines) {
   shell.MustStat("a/b/c");
 }
 
+TEMPLATE_LIST_TEST_CASE("a retry is answered although the way to it has gone", "", AllEngines) {
+  TestType maker;
+  Shell shell(maker.Open());
+  EXPECT_OK(shell.Mkdir("d"));
+  EXPECT_OK(shell.Mkdir("d/e"));
+  pb::SegmentRequest request = shell.At("d");
+  request.add_operations()->mutable_remove()->set_name("e");
+  SetSlot(shell, 2, 1, &request);
+  const pb::SegmentResponse first = shell.Apply(request);
+  EXPECT_OK(Shell::ErrorOf(first));
+  EXPECT_OK(shell.Remove("d"));
+  CHECK(shell.Apply(request).SerializeAsString() == first.SerializeAsString());
+  // But an answer that has to be made up anew cannot be.
+  pb::SegmentRequest other = shell.At("d");
+  SetSlot(shell, 2, 2, &other);
+  other.add_operations()->mutable_remove()->set_name("e");
+  CHECK(Shell::ErrorOf(shell.Apply(other)) == pb::FS_NOENT);
+  request.add_operations()->mutable_get_attr();
+  SetSlot(shell, 2, 2, &request);
+  CHECK(Shell::ErrorOf(shell.Apply(request)) == pb::FS_NOENT);
+}
+
 TEMPLATE_LIST_TEST_CASE("sequence ids only go forward, and wrap around", "", AllEngines) {
   TestType maker;
   Shell shell(maker.Open());

@@ -2,6 +2,9 @@
 #include <set>
 
 #include "common/limits.h"
+#include "metadata/store/keys.h"
+#include "metadata/store/transaction.h"
+#include "proto/records.pb.h"
 #include "tests/metadata/engines.h"
 #include "tests/metadata/ops/shell.h"
 
@@ -104,6 +107,21 @@ TEMPLATE_LIST_TEST_CASE("hard links share one file", "", AllEngines) {
   EXPECT_OK(shell.Link("d/b", "c"));
   EXPECT_OK(shell.Rename("c", "d/b"));
   CHECK(shell.MustStat("c").nlink() == 2);
+}
+
+TEST_CASE("a file has kMaxLinks names at most") {
+  auto made = MakeMemoryKv();
+  KvEngine* engine = made.get();
+  Shell shell(std::move(made));
+  EXPECT_OK(shell.MakeFile("f"));
+  // As if it had almost all of them.
+  const std::string key = keys::Inode(kTestFs, shell.MustStat("f").file().inode());
+  pb::InodeRecord record;
+  REQUIRE(Transaction(engine->Snapshot()).GetRecord(key, &record));
+  record.set_nlink(kMaxLinks - 1);
+  REQUIRE(engine->Write({{key, record.SerializeAsString()}}).ok());
+  EXPECT_OK(shell.Link("f", "last"));
+  CHECK(shell.Link("f", "one too many") == pb::FS_MLINK);
 }
 
 TEMPLATE_LIST_TEST_CASE("rename moves, replaces and refuses", "", AllEngines) {
