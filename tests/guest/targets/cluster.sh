@@ -15,4 +15,4 @@ target_start() {
 target_kill_all() { cluster kill all 2>/dev/null; }
 target_start_all() { cluster start all; }
 target_stop() { cluster down 2>/dev/null; }
-target_log() { cluster status; cluster logs | grep -viE '"level":"(info|debug)"' | tail -n 60; }
+target_log() { cluster status; cluster logs | grep -E '^==| (warning|error|fatal) ' | tail -n 60; }
