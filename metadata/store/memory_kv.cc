@@ -2,7 +2,7 @@
 #include <map>
 #include <set>
 
-#include "absl/synchronization/mutex.h"
+#include "common/mutex.h"
 #include "metadata/store/kv.h"
 
 namespace openefs::metadata {
@@ -33,7 +33,7 @@ class MemoryKv final : public KvEngine {
   void Prune(const std::string& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void PruneDeleted() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  mutable absl::Mutex mu_;
+  mutable Mutex mu_;
   std::map<std::string, Versions, std::less<>> keys_ ABSL_GUARDED_BY(mu_);
   std::multiset<uint64_t> snapshots_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> deleted_ ABSL_GUARDED_BY(mu_);  // keys whose last version is a deletion
@@ -81,7 +81,7 @@ class MemorySnapshot final : public KvSnapshot {
 };
 
 absl::Status MemoryKv::Write(const KvWrites& writes) {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(mu_);
   PruneDeleted();
   ++sequence_;
   for (const auto& [key, value] : writes) {
@@ -93,13 +93,13 @@ absl::Status MemoryKv::Write(const KvWrites& writes) {
 }
 
 std::unique_ptr<KvSnapshot> MemoryKv::Snapshot() {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(mu_);
   snapshots_.insert(sequence_);
   return std::make_unique<MemorySnapshot>(this, sequence_);
 }
 
 void MemoryKv::Release(uint64_t sequence) {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(mu_);
   snapshots_.erase(snapshots_.find(sequence));
 }
 
@@ -111,7 +111,7 @@ const std::optional<std::string>* MemoryKv::Visible(const Versions& versions, ui
 }
 
 bool MemoryKv::Get(absl::string_view key, uint64_t sequence, std::string* value) const {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(mu_);
   auto it = keys_.find(std::string(key));
   if (it == keys_.end()) return false;
   const auto* visible = Visible(it->second, sequence);
@@ -122,7 +122,7 @@ bool MemoryKv::Get(absl::string_view key, uint64_t sequence, std::string* value)
 
 bool MemoryKv::Seek(absl::string_view from, bool beyond, absl::string_view end, uint64_t sequence,
                     std::string* key, std::string* value) const {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(mu_);
   const std::string begin(from);
   auto it = beyond ? keys_.upper_bound(begin) : keys_.lower_bound(begin);
   for (; it != keys_.end() && absl::string_view(it->first) < end; ++it) {

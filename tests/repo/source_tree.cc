@@ -64,8 +64,8 @@ size_t EndOfBlank(std::string_view text, size_t at) {
 enum class Scope { kTypeOrNamespace, kFunction, kOther };
 
 Scope ScopeOf(const std::string& heading) {
-  static const std::regex kType(
-      R"(^\s*(template\s*<[^{]*>\s*)?((inline|ABSL_\w+)\s+)*(namespace|class|struct|union|enum)\b)");
+  static const std::regex kType(R"(^\s*(template\s*<[^{]*>\s*)?((inline|ABSL_\w+)\s+)*)"
+                                R"((namespace|class|struct|union|enum)\b)");
   static const std::regex kExtern(R"(^\s*extern\s*$)");
   if (std::regex_search(heading, kType) || std::regex_search(heading, kExtern)) {
     return Scope::kTypeOrNamespace;

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "common/mutex.h"
+#include "common/timers.h"
 
 namespace openefs::metadata {
 namespace {
@@ -63,7 +64,7 @@ Behaviour Fail(absl::Status status) {
 }
 Behaviour FailLater(absl::Status status) {
   return [status](const pb::SegmentRequest&, SegmentCallback done) {
-    std::thread([status, done = std::move(done)]() mutable { done(status); }).detach();
+    Timers::Get().RunAfter(0, [status, done = std::move(done)]() mutable { done(status); });
   };
 }
 // Keeps the callbacks.
@@ -228,13 +229,14 @@ TEST_CASE("many callers at once, while nodes answer from threads of their own an
   auto flaky = [](int one_in) -> Behaviour {
     return [one_in, n = std::make_shared<std::atomic<int>>(0)](const pb::SegmentRequest& request,
                                                                SegmentCallback done) {
-      std::thread([fail = n->fetch_add(1) % one_in == 0, count = request.operations_size(),
-                   done = std::move(done)]() mutable {
-        if (fail) return done(absl::UnknownError("broke"));
-        auto response = std::make_unique<pb::SegmentResponse>();
-        for (int i = 0; i < count; ++i) response->add_results();
-        done(std::move(response));
-      }).detach();
+      Timers::Get().RunAfter(
+          0, [fail = n->fetch_add(1) % one_in == 0, count = request.operations_size(),
+              done = std::move(done)]() mutable {
+            if (fail) return done(absl::UnknownError("broke"));
+            auto response = std::make_unique<pb::SegmentResponse>();
+            for (int i = 0; i < count; ++i) response->add_results();
+            done(std::move(response));
+          });
     };
   };
   Harness h({{flaky(2)}, {flaky(3)}, {flaky(4)}}, {.retry_wait_ms = 1});

@@ -95,8 +95,9 @@ class NfsClient {
   // EXCHANGE_ID, CREATE_SESSION and RECLAIM_COMPLETE as this owner.
   void Mount(const std::string& owner = "test client");
   Compound ExchangeId(const std::string& owner, uint64_t verifier) const;
-  Compound CreateSession(uint32_t max_response_bytes = (1 << 20) + 4096, uint32_t max_cached_bytes = 4096,
-                         uint32_t max_operations = 16, uint32_t slots = 8) const;
+  Compound CreateSession(uint32_t max_response_bytes = (1 << 20) + 4096,
+                         uint32_t max_cached_bytes = 4096, uint32_t max_operations = 16,
+                         uint32_t slots = 8) const;
 
   // A COMPOUND that begins with SEQUENCE, the next one of that slot.
   Compound InSession(uint32_t slot = 0, bool cache_this = true);
