@@ -351,10 +351,11 @@ def run_own(program, seed):
     log = open(os.path.join(directory, "log"), "w+", encoding="utf-8", errors="replace")
     process = subprocess.Popen([program, "dev", "--data-dir", os.path.join(directory, "data"), "--listen", "127.0.0.1",
                                 "--nfs-port", str(port)], stdout=subprocess.PIPE, stderr=log, text=True)
+    status = 1
     try:
         if not process.stdout.readline().startswith("mount "):
             print("the server did not start")
-            return 1
+            return status
         status = run(Server("127.0.0.1", port, process.pid), seed)
         if process.poll() is not None:
             print(f"the server ended with {process.returncode}")
@@ -367,7 +368,8 @@ def run_own(program, seed):
     finally:
         process.kill()
         log.seek(0)
-        sys.stdout.write("".join(f"server: {line}" for line in log.readlines()[-20:]))
+        if status:
+            sys.stdout.write("".join(f"server: {line}" for line in log.readlines()[-20:]))
         shutil.rmtree(directory, ignore_errors=True)
 
 
