@@ -104,8 +104,10 @@ absl::Status LogStore::BeginSegment() {
   header.number = active_ == nullptr ? 1 : active_->header().number + 1;
   header.salt = SystemRandom::Get()->Next64();
   header.first_frame = next_frame_;
-  auto segment = Segment::Create(directory_->path(), header, &options_.fault);
+  auto segment =
+      Segment::Create(directory_->path(), header, options_.zero_ahead_bytes, &options_.fault);
   if (!segment.ok()) return segment.status();
+  if (active_ != nullptr) active_->Close();
   active_ = *std::move(segment);
   FrameWriter frame(header.salt);
   {

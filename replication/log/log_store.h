@@ -35,6 +35,7 @@ struct LogStoreOptions {
   std::string cluster_id;
   // A new segment is begun beyond this: the grain in which space is given back.
   uint64_t segment_bytes = uint64_t{64} << 20;
+  size_t zero_ahead_bytes = kZeroAheadBytes;
   LogFaultHook fault;  // tests only
 };
 

@@ -111,7 +111,8 @@ absl::Status LogStore::ReplayFrames(Segment& segment, bool is_last, const std::s
   const std::string_view all = bytes;
   const uint64_t salt = segment.header().salt;
   size_t offset = kSegmentHeaderBytes;
-  while (offset < all.size()) {
+  // Zeros were written ahead of the frames.
+  while (all.find_first_not_of('\0', offset) != std::string_view::npos) {
     const auto header = DecodeFrameHeader(all.substr(offset), salt);
     bool torn = !header.has_value() || header->sequence != next_frame_ ||
                 FrameBytes(header->payload_bytes) > all.size() - offset;

@@ -46,15 +46,18 @@ Segment::~Segment() { ::close(fd_); }
 
 absl::StatusOr<std::shared_ptr<Segment>> Segment::Create(const std::string& directory,
                                                          const SegmentHeader& header,
+                                                         size_t zero_ahead_bytes,
                                                          LogFaultHook* fault) {
   const std::string path = absl::StrCat(directory, "/", FileName(header.number));
   if (auto status = Injected(fault, LogIo::kCreate); !status.ok()) return status;
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return IoError("create", path);
   std::shared_ptr<Segment> segment(new Segment(path, fd, header, 0, fault));
+  // The header page stands alone until it is durable: see ReplaySegment.
   auto status = segment->AppendDurably(EncodeSegmentHeader(header));
   if (status.ok()) status = SyncDirectory(directory);
   if (!status.ok()) return status;
+  segment->zero_ahead_bytes_ = zero_ahead_bytes;
   return segment;
 }
 
@@ -73,13 +76,21 @@ absl::StatusOr<std::shared_ptr<Segment>> Segment::Open(const std::string& direct
       new Segment(path, fd, header, static_cast<uint64_t>(st.st_size), fault));
 }
 
-absl::Status Segment::AppendDurably(std::string_view frame) {
+absl::Status Segment::AppendDurably(std::string frame) {
   if (auto status = Injected(fault_, LogIo::kWrite); !status.ok()) return status;
+  const size_t frame_bytes = frame.size();
+  const bool grows = size_ + frame_bytes > zeroed_to_;
+  if (grows && frame_bytes < zero_ahead_bytes_ / 4) frame.resize(frame_bytes + zero_ahead_bytes_);
   if (auto status = WriteAll(fd_, size_, frame, path_); !status.ok()) return status;
   if (auto status = Injected(fault_, LogIo::kSync); !status.ok()) return status;
   if (::fdatasync(fd_) != 0) return IoError("fdatasync", path_);
-  size_ += frame.size();
+  if (grows) zeroed_to_ = size_ + frame.size();
+  size_ += frame_bytes;
   return absl::OkStatus();
+}
+
+void Segment::Close() {
+  if (zeroed_to_ > size_ && ::ftruncate(fd_, static_cast<off_t>(size_)) == 0) zeroed_to_ = size_;
 }
 
 absl::StatusOr<std::string> Segment::Read(uint64_t offset, size_t bytes) const {

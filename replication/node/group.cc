@@ -28,6 +28,7 @@ Group::Group(GroupId id, raft::RaftOptions options, raft::DurableState durable,
              StateMachine* machine, Inbox* inbox, uint64_t flush_log_bytes)
     : id_(id),
       flush_log_bytes_(flush_log_bytes),
+      voters_(options.voters.size()),
       core_(options, durable),
       applier_(id, machine, inbox),
       handed_out_(durable.applied_index),
@@ -45,6 +46,11 @@ Group::Group(GroupId id, raft::RaftOptions options, raft::DurableState durable,
                                        GroupLabels(options.id, id))),
       applied_metric_(metrics::GetGauge("openefs_raft_applied_index", "Last entry applied.",
                                         GroupLabels(options.id, id))) {}
+
+void Group::Start() {
+  applier_.Start();
+  if (voters_ == 1) core_.Campaign();
+}
 
 void Group::Stop() {
   Fail(absl::UnavailableError("this node is stopping"));

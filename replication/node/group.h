@@ -33,7 +33,8 @@ class Group {
   Group(GroupId id, raft::RaftOptions options, raft::DurableState durable, StateMachine* machine,
         Inbox* inbox, uint64_t flush_log_bytes);
 
-  void Start() { applier_.Start(); }
+  // Begins to apply. A lone voter need not wait for an election.
+  void Start();
   // Everything that waits here is dropped.
   void Stop();
 
@@ -86,6 +87,7 @@ class Group {
 
   const GroupId id_;
   const uint64_t flush_log_bytes_;
+  const size_t voters_;
   raft::Raft core_;
   Applier applier_;
   bool failed_ = false;

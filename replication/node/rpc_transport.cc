@@ -9,6 +9,9 @@
 namespace openefs::replication {
 namespace {
 
+// A frame of common/rpc holds 64 MiB; one message holds 1 MiB, or one entry that is larger.
+constexpr size_t kMaxBatchBytes = size_t{16} << 20;
+
 // Shared with the server's handler, which may outlive the transport.
 class Delivery {
  public:
@@ -43,11 +46,27 @@ class RpcTransport final : public Transport {
   void Send(NodeId to, pb::RaftMessageBatch batch) override {
     const auto peer = peers_.find(to);
     if (peer == peers_.end()) return;
-    peer->second->Send(rpc::Method::kRaftMessages, {batch.SerializeAsString(), {}});
+    pb::RaftMessageBatch part;
+    size_t bytes = 0;
+    for (pb::RaftMessage& message : *batch.mutable_messages()) {
+      bytes += message.ByteSizeLong();
+      if (bytes > kMaxBatchBytes && part.messages_size() > 0) {
+        SendPart(*peer->second, batch.cluster_id(), std::exchange(part, {}));
+        bytes = message.ByteSizeLong();
+      }
+      *part.add_messages() = std::move(message);
+    }
+    SendPart(*peer->second, batch.cluster_id(), std::move(part));
   }
   void SetReceiver(Receiver receiver) override { delivery_->Set(std::move(receiver)); }
 
  private:
+  static void SendPart(rpc::Channel& peer, const std::string& cluster_id,
+                       pb::RaftMessageBatch part) {
+    part.set_cluster_id(cluster_id);
+    peer.Send(rpc::Method::kRaftMessages, {part.SerializeAsString(), {}});
+  }
+
   const std::map<NodeId, std::shared_ptr<rpc::Channel>> peers_;
   const std::shared_ptr<Delivery> delivery_ = std::make_shared<Delivery>();
 };

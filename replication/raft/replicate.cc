@@ -84,8 +84,10 @@ void Raft::OnEntriesRead(const Ready::LogRead& read, std::vector<Entry> entries)
   if (!leads() || read.term != hard_.term) return;
   Progress& progress = progress_.at(read.follower);
   progress.read_pending = false;
-  const bool wanted = !entries.empty() && progress.next() == read.low &&
-                      read.low >= log_.first_index() && !progress.Paused(options_.flight);
+  // The disk failed: asked again with the next heartbeat, not at once and for ever.
+  if (entries.empty()) return progress.BackUpTo(progress.match());
+  const bool wanted = progress.next() == read.low && read.low >= log_.first_index() &&
+                      !progress.Paused(options_.flight);
   if (wanted) SendAppend(read.follower, progress, read.low, entries);
   MaybeSendAppend(read.follower, progress);
 }
@@ -120,7 +122,9 @@ void Raft::HandleAppendReply(const pb::RaftMessage& m) {
   progress.recently_active = true;
   if (m.reject()) {
     if (!progress.RejectionIsCurrent(m.log_index())) return;
-    if (m.reject_hint() + 1 < log_.first_index()) return progress.NeedSnapshot();
+    // A refusal that was overtaken may hint at less than the follower has acknowledged since.
+    const uint64_t agree = std::max(progress.match(), m.reject_hint());
+    if (agree + 1 < log_.first_index()) return progress.NeedSnapshot();
     progress.BackUpTo(log_.LastWithTermAtMost(m.reject_hint(), m.log_term()));
   } else {
     if (m.log_index() > log_.last_index()) return;  // not of this log: hostile or corrupt

@@ -1,0 +1,198 @@
+// Proposals and read barriers through three replicas in this process, with real fsync, beside what
+// fdatasync alone does on the same disk in the same run.
+//
+//   raft_bench [DIRECTORY [SECONDS_PER_ROW]]
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "common/log.h"
+#include "replication/node/replica_node.h"
+
+namespace openefs::replication {
+namespace {
+
+constexpr size_t kPayloadBytes = 256;  // a typical metadata operation
+
+int64_t NowNs() { return SystemClock::Get()->MonotonicNs(); }
+
+class NullMachine final : public StateMachine {
+ public:
+  absl::Status Apply(absl::Span<const CommittedEntry> entries) override {
+    applied_ = entries.back().index;
+    return absl::OkStatus();
+  }
+  uint64_t AppliedIndex() const override { return applied_; }
+  absl::StatusOr<uint64_t> Flush() override { return applied_.load(); }
+  void OnLeader(uint64_t) override { leads_ = true; }
+  void OnFollower() override { leads_ = false; }
+  bool leads() const { return leads_; }
+
+ private:
+  std::atomic<uint64_t> applied_{0};
+  std::atomic<bool> leads_{false};
+};
+
+// Latencies of one row; operations report from threads of the node.
+class Row {
+ public:
+  explicit Row(int64_t end_ns) : end_ns_(end_ns) {}
+
+  // False once the time is over.
+  bool Done(int64_t begin_ns) {
+    const int64_t now = NowNs();
+    std::lock_guard lock(mu_);
+    latencies_.push_back(now - begin_ns);
+    if (now < end_ns_) return true;
+    if (--outstanding_ == 0) over_.notify_all();
+    return false;
+  }
+  void Begin(int depth) {
+    outstanding_ = depth;
+    begin_ns_ = NowNs();
+  }
+  void Print(const char* name, int depth) {
+    std::unique_lock lock(mu_);
+    over_.wait(lock, [&] { return outstanding_ == 0; });
+    std::sort(latencies_.begin(), latencies_.end());
+    const double seconds = static_cast<double>(NowNs() - begin_ns_) / 1e9;
+    std::printf("%-14s %6d %12.0f %9.0f %9.0f %9.0f\n", name, depth,
+                static_cast<double>(latencies_.size()) / seconds, Us(0.5), Us(0.99), Us(0.999));
+  }
+
+ private:
+  double Us(double quantile) const {
+    const auto last = static_cast<double>(latencies_.size() - 1);
+    return static_cast<double>(latencies_[static_cast<size_t>(quantile * last)]) / 1e3;
+  }
+
+  const int64_t end_ns_;
+  int64_t begin_ns_ = 0;
+  std::mutex mu_;
+  std::condition_variable over_;
+  std::vector<int64_t> latencies_;
+  int outstanding_ = 0;
+};
+
+// Proposes again as soon as it is answered.
+class Proposer final : public ProposalContext, public std::enable_shared_from_this<Proposer> {
+ public:
+  Proposer(ReplicaNode* node, Row* row) : node_(node), row_(row) {}
+  void Propose() {
+    begin_ns_ = NowNs();
+    node_->Propose(1, std::string(kPayloadBytes, 'x'), shared_from_this());
+  }
+  void OnApplied() override {
+    if (row_->Done(begin_ns_)) Propose();
+  }
+  void OnDropped(const absl::Status& why) override {
+    std::fprintf(stderr, "dropped: %s\n", std::string(why.message()).c_str());
+    std::exit(1);
+  }
+
+ private:
+  ReplicaNode* const node_;
+  Row* const row_;
+  int64_t begin_ns_ = 0;
+};
+
+void Read(ReplicaNode* node, Row* row) {
+  node->ReadBarrier(1, [node, row, begin = NowNs()](absl::Status status) {
+    if (!status.ok()) std::exit(1);
+    if (row->Done(begin)) Read(node, row);
+  });
+}
+
+void BenchSync(const std::string& directory, int seconds) {
+  const std::string path = directory + "/sync";
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC, 0600);
+  const std::string block(kPayloadBytes + 64, 'x');
+  Row row(NowNs() + seconds * 1'000'000'000LL);
+  row.Begin(1);
+  int64_t begin;
+  do {
+    begin = NowNs();
+    if (::write(fd, block.data(), block.size()) < 0 || ::fdatasync(fd) != 0) std::exit(1);
+  } while (row.Done(begin));
+  ::close(fd);
+  row.Print("fdatasync", 1);
+}
+
+struct Replicas {
+  explicit Replicas(const std::string& directory) : network(MakeLocalNetwork()), machines(3) {
+    for (NodeId id = 1; id <= 3; ++id) {
+      ReplicaNodeOptions options;
+      options.node_id = id;
+      options.cluster_id = "0123456789abcdef";
+      options.directory = directory + "/" + std::to_string(id);
+      options.voters = {1, 2, 3};
+      transports.push_back(network->MakeTransport(id));
+      nodes.push_back(MakeReplicaNode(options, transports.back().get(), SystemClock::Get()));
+      nodes.back()->AddGroup(1, &machines[id - 1]);
+      if (const auto status = nodes.back()->Start(); !status.ok()) {
+        std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
+        std::exit(1);
+      }
+    }
+  }
+  ReplicaNode* WaitForLeader() {
+    while (true) {
+      for (size_t i = 0; i < 3; ++i) {
+        if (machines[i].leads()) return nodes[i].get();
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+
+  std::unique_ptr<LocalNetwork> network;
+  std::vector<NullMachine> machines;
+  std::vector<std::unique_ptr<Transport>> transports;
+  std::vector<std::unique_ptr<ReplicaNode>> nodes;
+};
+
+void BenchProposals(ReplicaNode* leader, int depth, int seconds) {
+  Row row(NowNs() + seconds * 1'000'000'000LL);
+  row.Begin(depth);
+  for (int i = 0; i < depth; ++i) std::make_shared<Proposer>(leader, &row)->Propose();
+  row.Print("propose", depth);
+}
+
+void BenchBarriers(ReplicaNode* leader, int depth, int seconds) {
+  Row row(NowNs() + seconds * 1'000'000'000LL);
+  row.Begin(depth);
+  for (int i = 0; i < depth; ++i) Read(leader, &row);
+  row.Print("read barrier", depth);
+}
+
+void Run(const std::string& directory, int seconds) {
+  std::printf("%-14s %6s %12s %9s %9s %9s\n", "", "depth", "per second", "p50 us", "p99 us",
+              "p99.9 us");
+  BenchSync(directory, seconds);
+  Replicas replicas(directory);
+  ReplicaNode* leader = replicas.WaitForLeader();
+  for (const int depth : {1, 16, 256, 4096}) BenchProposals(leader, depth, seconds);
+  for (const int depth : {1, 16, 256}) BenchBarriers(leader, depth, seconds);
+  BenchSync(directory, seconds);
+}
+
+}  // namespace
+}  // namespace openefs::replication
+
+int main(int argc, char** argv) {
+  openefs::SetLogLevel(openefs::LogLevel::kWarning);
+  std::string directory =
+      argc > 1 ? argv[1] : (std::filesystem::temp_directory_path() / "raft-bench-XXXXXX").string();
+  if (argc <= 1 && mkdtemp(directory.data()) == nullptr) return 1;
+  std::filesystem::create_directories(directory);
+  openefs::replication::Run(directory, argc > 2 ? std::atoi(argv[2]) : 2);
+  if (argc <= 1) std::filesystem::remove_all(directory);
+}

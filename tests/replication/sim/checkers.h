@@ -1,0 +1,57 @@
+// What must hold at every moment of a simulated run, apart from the workload that drives it.
+// A broken promise is thrown as Violation.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sim_node.h"
+
+namespace openefs::replication::sim {
+
+struct Violation : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+using Nodes = std::vector<std::unique_ptr<SimNode>>;
+
+class Checkers {
+ public:
+  explicit Checkers(const Nodes& nodes) : nodes_(nodes) {}
+
+  // After every input to a node.
+  void Check(SimNode& node);
+  // Before a message is handed to a node.
+  void CheckMessage(const pb::RaftMessage& message);
+  // Pairwise, so not at every step.
+  void CheckLogMatching() const;
+
+  void BarrierAsked(NodeId node, uint64_t id) { barriers_[{node, id}] = committed_.size(); }
+  void Crashed(NodeId node);
+
+  uint64_t committed() const { return committed_.size(); }
+  size_t leaders_seen() const { return leader_of_term_.size(); }
+  size_t barriers_held() const { return barriers_held_; }
+
+ private:
+  void CheckElectionSafety(const SimNode& node);
+  void CheckLeaderCompleteness(const SimNode& node) const;
+  void CheckStateMachine(SimNode& node);
+  void CheckCommitted(const SimNode& node);
+  void CheckNobodyLeadsWithout(const raft::Entry& committed) const;
+  void CheckBarriers(SimNode& node);
+
+  const Nodes& nodes_;
+  std::map<uint64_t, NodeId> leader_of_term_;
+  std::map<std::pair<NodeId, uint64_t>, NodeId> vote_of_;     // (voter, term) -> candidate
+  std::vector<raft::Entry> committed_;                        // by index - 1
+  std::map<std::pair<NodeId, uint64_t>, uint64_t> barriers_;  // -> what was committed when asked
+  size_t barriers_held_ = 0;
+};
+
+}  // namespace openefs::replication::sim

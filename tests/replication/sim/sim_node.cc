@@ -1,0 +1,120 @@
+#include "sim_node.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/check.h"
+
+namespace openefs::replication::sim {
+
+void DiskImage::Write(const std::optional<raft::HardState>& hard,
+                      const std::vector<raft::Entry>& added) {
+  if (hard.has_value()) hard_state = *hard;
+  for (const raft::Entry& entry : added) {
+    OPENEFS_CHECK(entry.index >= first_index && entry.index <= last_index() + 1);
+    entries.resize(entry.index - first_index);
+    entries.push_back(entry);
+  }
+}
+
+void DiskImage::TruncateBelow(uint64_t index) {
+  while (first_index < index) {
+    OPENEFS_CHECK(!entries.empty());
+    previous_term = entries.front().term;
+    entries.pop_front();
+    ++first_index;
+  }
+}
+
+void SimNode::Start(uint64_t seed) {
+  raft::DurableState durable;
+  durable.hard_state = disk_.hard_state;
+  durable.log.first_index = disk_.first_index;
+  durable.log.previous_term = disk_.previous_term;
+  durable.log.last_index = disk_.last_index();
+  durable.applied_index = flushed_;
+  for (const raft::Entry& entry : disk_.entries) {
+    durable.log.terms.push_back({entry.index, entry.term});
+    if (entry.index > flushed_) durable.log.recent.push_back(entry);
+  }
+  options_.seed = seed;
+  handed_out_ = flushed_;
+  core_ = std::make_unique<raft::Raft>(options_, std::move(durable));
+}
+
+void SimNode::Crash(size_t surviving) {
+  for (size_t i = 0; i < surviving && i < writes_.size(); ++i) {
+    disk_.Write(writes_[i].hard_state, writes_[i].entries);
+  }
+  core_.reset();
+  writes_.clear();
+  to_apply_.clear();
+  reads_.clear();
+  applied_.resize(flushed_);
+  handed_out_ = flushed_;
+}
+
+void SimNode::Drain(std::vector<pb::RaftMessage>& out) {
+  while (core_->HasReady()) {
+    raft::Ready ready = core_->TakeReady();
+    for (pb::RaftMessage& m : ready.messages) out.push_back(std::move(m));
+    if (ready.write_id != 0 || !ready.messages_after_write.empty()) {
+      writes_.push_back({ready.write_id, ready.hard_state, std::move(ready.entries),
+                         std::move(ready.messages_after_write)});
+    }
+    for (raft::Entry& entry : ready.committed) {
+      handed_out_ = entry.index;
+      to_apply_.push_back(entry);
+      handed_out_entries.push_back(std::move(entry));
+    }
+    for (const auto& read : ready.reads) reads_.push_back(read);
+    released_barriers.insert(released_barriers.end(), ready.barriers_released.begin(),
+                             ready.barriers_released.end());
+    dropped_barriers.insert(dropped_barriers.end(), ready.barriers_dropped.begin(),
+                            ready.barriers_dropped.end());
+  }
+}
+
+void SimNode::Sync(size_t count, std::vector<pb::RaftMessage>& out) {
+  uint64_t last_id = 0;
+  for (; count > 0 && !writes_.empty(); --count) {
+    Write& write = writes_.front();
+    disk_.Write(write.hard_state, write.entries);
+    for (pb::RaftMessage& m : write.messages_after) out.push_back(std::move(m));
+    if (write.id != 0) last_id = write.id;
+    writes_.pop_front();
+  }
+  if (last_id != 0) core_->OnPersisted(last_id);
+}
+
+void SimNode::Apply(size_t count) {
+  for (; count > 0 && !to_apply_.empty(); --count) {
+    OPENEFS_CHECK(to_apply_.front().index == applied_.size() + 1);
+    applied_.push_back(std::move(to_apply_.front()));
+    to_apply_.pop_front();
+  }
+  core_->OnApplied(applied_.size());
+}
+
+// As the node does: what every voter has durable and this state machine has flushed.
+void SimNode::Compact() {
+  const uint64_t to = std::min<uint64_t>(core_->truncate_below(), flushed_);
+  if (to <= core_->log().first_index() || !writes_.empty()) return;
+  core_->Compact(to);
+  disk_.TruncateBelow(to);
+}
+
+void SimNode::FinishRead() {
+  const raft::Ready::LogRead read = reads_.front();
+  reads_.pop_front();
+  ++disk_reads;
+  std::vector<raft::Entry> entries;
+  for (uint64_t i = read.low; entries.size() < 4; ++i) {
+    const raft::Entry* entry = disk_.Find(i);
+    if (entry == nullptr) break;
+    entries.push_back(*entry);
+  }
+  core_->OnEntriesRead(read, std::move(entries));
+}
+
+}  // namespace openefs::replication::sim

@@ -1,0 +1,95 @@
+// One simulated replica: the production core on a disk that loses what was not synced, with a state
+// machine that loses what was not flushed.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "replication/raft/raft.h"
+
+namespace openefs::replication::sim {
+
+// What a log holds, whole, as the checkers compare it.
+struct DiskImage {
+  raft::HardState hard_state;
+  uint64_t first_index = 1;
+  uint64_t previous_term = 0;
+  std::deque<raft::Entry> entries;  // from first_index
+
+  uint64_t last_index() const { return first_index + entries.size() - 1; }
+  // What votes are decided by: the last entry's term, then its index.
+  std::pair<uint64_t, uint64_t> LastPosition() const {
+    return {entries.empty() ? previous_term : entries.back().term, last_index()};
+  }
+  const raft::Entry* Find(uint64_t index) const {
+    if (index < first_index || index > last_index()) return nullptr;
+    return &entries[index - first_index];
+  }
+  void Write(const std::optional<raft::HardState>& hard, const std::vector<raft::Entry>& added);
+  void TruncateBelow(uint64_t index);
+};
+
+class SimNode {
+ public:
+  struct Write {
+    uint64_t id = 0;
+    std::optional<raft::HardState> hard_state;
+    std::vector<raft::Entry> entries;
+    std::vector<pb::RaftMessage> messages_after;
+  };
+
+  SimNode(NodeId id, raft::RaftOptions options) : id_(id), options_(std::move(options)) {}
+
+  void Start(uint64_t seed);
+  // The first `surviving` of the unsynced writes happen to be on disk.
+  void Crash(size_t surviving);
+  bool running() const { return core_ != nullptr; }
+
+  // Takes all that the core has to say; messages that may go out now are appended to `out`.
+  void Drain(std::vector<pb::RaftMessage>& out);
+
+  // Makes the next `count` writes durable.
+  void Sync(size_t count, std::vector<pb::RaftMessage>& out);
+  // Applies the next `count` committed entries.
+  void Apply(size_t count);
+  void Flush() { flushed_ = applied_.size(); }
+  void Compact();
+  void FinishRead();
+
+  raft::Raft& core() { return *core_; }
+  const raft::Raft& core() const { return *core_; }
+  NodeId id() const { return id_; }
+  const DiskImage& disk() const { return disk_; }
+  const std::deque<Write>& writes() const { return writes_; }
+  size_t unsynced() const { return writes_.size(); }
+  const std::deque<raft::Entry>& to_apply() const { return to_apply_; }
+  size_t unapplied() const { return to_apply_.size(); }
+  bool has_read() const { return !reads_.empty(); }
+  uint64_t handed_out() const { return handed_out_; }
+
+  // News since the checkers looked; they empty these.
+  std::vector<raft::Entry> handed_out_entries;
+  std::vector<uint64_t> released_barriers;
+  std::vector<uint64_t> dropped_barriers;
+  size_t disk_reads = 0;
+
+ private:
+  const NodeId id_;
+  raft::RaftOptions options_;
+  std::unique_ptr<raft::Raft> core_;
+
+  DiskImage disk_;
+  std::deque<Write> writes_;          // unsynced
+  std::vector<raft::Entry> applied_;  // of the state machine, by index - 1
+  uint64_t flushed_ = 0;              // what of it survives a crash
+  std::deque<raft::Entry> to_apply_;
+  uint64_t handed_out_ = 0;
+  std::deque<raft::Ready::LogRead> reads_;
+};
+
+}  // namespace openefs::replication::sim
