@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/rpc/grpc_bytes.h"
 #include "common/rpc/grpc_options.h"
+#include "common/tsan.h"
 
 namespace openefs::rpc {
 
@@ -19,6 +20,7 @@ std::shared_ptr<ClientStream> ClientStream::Start(grpc::GenericStub& stub,
   stub.PrepareBidiStreamingCall(&stream->context_, kExchangeMethod, {}, stream.get());
   stream->AddHold();
   stream->StartRead(&stream->read_);
+  TsanRelease(stream.get());
   stream->StartCall();
   return stream;
 }
@@ -57,6 +59,7 @@ void ClientStream::Flush() {
 }
 
 void ClientStream::OnReadInitialMetadataDone(bool ok) {
+  const TsanHandOver hand_over(this);
   if (!ok) return;  // OnReadDone follows with the same news
   {
     MutexLock lock(mu_);
@@ -67,6 +70,7 @@ void ClientStream::OnReadInitialMetadataDone(bool ok) {
 }
 
 void ClientStream::OnReadDone(bool ok) {
+  const TsanHandOver hand_over(this);
   if (!ok) {
     Break();
     return;
@@ -84,6 +88,7 @@ void ClientStream::OnReadDone(bool ok) {
 }
 
 void ClientStream::OnWriteDone(bool ok) {
+  const TsanHandOver hand_over(this);
   {
     MutexLock lock(mu_);
     write_.Clear();
@@ -116,6 +121,7 @@ void ClientStream::ReleaseHold() {
 }
 
 void ClientStream::OnDone(const grpc::Status& status) {
+  const TsanHandOver hand_over(this);
   std::shared_ptr<ClientStream> self;
   {
     MutexLock lock(mu_);

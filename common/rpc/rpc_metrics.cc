@@ -22,15 +22,15 @@ struct MethodMetrics {
 MethodMetrics Make(size_t number) {
   const metrics::Labels labels = {{"method", MethodName(static_cast<Method>(number))}};
   return {
-      .call_seconds = &metrics::GetLatency("openefs_rpc_call_seconds",
+      .call_seconds = &metrics::GetLatency("openefs_peer_call_seconds",
                                            "Calls to other roles, from call to reply", labels),
-      .failed = &metrics::GetCounter("openefs_rpc_failed_total",
+      .failed = &metrics::GetCounter("openefs_peer_failed_total",
                                      "Calls to other roles that ended with an error", labels),
-      .sent = &metrics::GetCounter("openefs_rpc_sent_total", "One-way messages sent", labels),
+      .sent = &metrics::GetCounter("openefs_peer_sent_total", "One-way messages sent", labels),
       .dropped =
-          &metrics::GetCounter("openefs_rpc_dropped_total",
+          &metrics::GetCounter("openefs_peer_dropped_total",
                                "One-way messages dropped: no connection, or no room", labels),
-      .served = &metrics::GetCounter("openefs_rpc_served_total",
+      .served = &metrics::GetCounter("openefs_peer_served_total",
                                      "Calls and one-way messages taken in", labels),
   };
 }

@@ -14,6 +14,7 @@
 #include "common/rpc/channel.h"
 #include "common/rpc/grpc_options.h"
 #include "common/rpc/server_stream.h"
+#include "common/tsan.h"
 
 namespace openefs::rpc {
 namespace {
@@ -37,6 +38,7 @@ class RolesService final : public grpc::CallbackGenericService {
 
   grpc::ServerGenericBidiReactor* CreateReactor(
       grpc::GenericCallbackServerContext* context) override {
+    TsanAcquire(state_.get());
     if (context->method() != kExchangeMethod) {
       return new Refusal({grpc::StatusCode::UNIMPLEMENTED, "unknown method"});
     }
@@ -87,6 +89,7 @@ absl::Status GrpcServer::Start(const std::string& address) {
   ConfigureServer(builder);
   builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
   builder.RegisterCallbackGenericService(&service_);
+  TsanRelease(state_.get());
   server_ = builder.BuildAndStart();
   if (server_ != nullptr && port_ != 0) return absl::OkStatus();
   server_ = nullptr;

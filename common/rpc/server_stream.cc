@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/rpc/grpc_bytes.h"
 #include "common/rpc/rpc_metrics.h"
+#include "common/tsan.h"
 
 namespace openefs::rpc {
 namespace {
@@ -47,6 +48,7 @@ class Reply {
 };
 
 void ServerStream::Begin() {
+  TsanRelease(this);
   StartSendInitialMetadata();  // tells the client that it may call
   Step();
 }
@@ -112,6 +114,7 @@ void ServerStream::Close(grpc::Status status) {
 }
 
 void ServerStream::OnReadDone(bool ok) {
+  const TsanHandOver hand_over(this);
   grpc::ByteBuffer bytes;
   {
     MutexLock lock(mu_);
@@ -184,6 +187,7 @@ void ServerStream::AnswerCall(uint64_t call_id, size_t request_bytes,
 }
 
 void ServerStream::OnWriteDone(bool ok) {
+  const TsanHandOver hand_over(this);
   {
     MutexLock lock(mu_);
     writing_ = false;
@@ -192,9 +196,13 @@ void ServerStream::OnWriteDone(bool ok) {
   ok ? Step() : Close(grpc::Status::OK);
 }
 
-void ServerStream::OnCancel() { Close(grpc::Status::CANCELLED); }
+void ServerStream::OnCancel() {
+  const TsanHandOver hand_over(this);
+  Close(grpc::Status::CANCELLED);
+}
 
 void ServerStream::OnDone() {
+  const TsanHandOver hand_over(this);
   const auto self = shared_from_this();  // until the lock is given back
   {
     MutexLock lock(mu_);

@@ -112,6 +112,14 @@ TEST_CASE("banned calls are not made") {
   }
 }
 
+TEST_CASE("every folder of sources tells what lives there") {
+  for (const std::string& folder : SourceFolders()) {
+    if (folder == "bench" || folder == "tests") continue;  // docs/testing.md, docs/performance.md
+    const std::string readme = std::string(OPENEFS_SOURCE_DIR) + "/" + folder + "/README.md";
+    if (!std::filesystem::exists(readme)) FAIL_CHECK(folder << " needs a README.md");
+  }
+}
+
 TEST_CASE("the checks see what they should and no more") {
   CHECK(StripComments("a /* b */ c") == "a         c");
   CHECK(StripComments("x // rand()\ny") == "x          \ny");

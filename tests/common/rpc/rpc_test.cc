@@ -1,8 +1,3 @@
-#include <grpcpp/client_context.h>
-#include <grpcpp/create_channel.h>
-#include <grpcpp/generic/generic_stub.h>
-#include <grpcpp/security/credentials.h>
-
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <memory>
@@ -16,8 +11,8 @@
 #include "common/random.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/frame.h"
-#include "common/rpc/grpc_bytes.h"
 #include "tests/common/notification.h"
+#include "tests/common/rpc/raw_stream.h"
 
 namespace openefs::rpc {
 namespace {
@@ -110,32 +105,6 @@ void WaitUntilUsable(Channel& channel) {
   while (!CallAndWait(channel, kEcho, {"up?", {}}, 1'000).ok()) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
-}
-
-// Sends one batch of raw bytes as a client of no manners would. The status the stream ends with.
-grpc::Status SendRaw(const std::string& address, const std::string& bytes,
-                     const std::string& method = "/openefs.Roles/Exchange") {
-  class Reactor : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
-   public:
-    void OnDone(const grpc::Status& status) override {
-      status_ = status;
-      done_.Notify();
-    }
-    grpc::Status status_;
-    Notification done_;
-  };
-  auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
-  grpc::GenericStub stub(channel);
-  grpc::ClientContext context;
-  Reactor reactor;
-  grpc::ByteBuffer batch = ToGrpc({Buffer::Copy(bytes)});
-  grpc::ByteBuffer answer;
-  stub.PrepareBidiStreamingCall(&context, method, {}, &reactor);
-  reactor.StartWrite(&batch);
-  reactor.StartRead(&answer);
-  reactor.StartCall();
-  reactor.done_.Wait();
-  return reactor.status_;
 }
 
 }  // namespace
@@ -448,10 +417,9 @@ TEST_CASE("rpc: a server takes no harm from hostile bytes") {
   SeededRandom random(5);
   for (const std::string& bytes :
        {std::string("x"), std::string(100, '\xff'), random.Bytes(5000), std::string(24, '\0')}) {
-    CHECK(SendRaw(peer.address(), bytes).error_code() == grpc::StatusCode::INVALID_ARGUMENT);
+    CHECK(SendRaw(peer.address(), bytes) == absl::StatusCode::kInvalidArgument);
   }
-  CHECK(SendRaw(peer.address(), "x", "/openefs.Roles/Other").error_code() ==
-        grpc::StatusCode::UNIMPLEMENTED);
+  CHECK(SendRaw(peer.address(), "x", "/openefs.Roles/Other") == absl::StatusCode::kUnimplemented);
   CHECK(CallAndWait(*channel, kEcho, {"fine", {}})->header == "fine");
 }
 
