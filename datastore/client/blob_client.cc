@@ -54,7 +54,13 @@ class StripedBlobClient final : public BlobClient {
         clock_(clock),
         connect_(std::move(connect)) {}
 
-  ~StripedBlobClient() override { context_->StopAndWait(); }
+  ~StripedBlobClient() override {
+    {
+      MutexLock lock(map_mu_);
+      connections_.clear();
+    }
+    context_->StopAndWait();
+  }
 
   void SetClusterMap(std::shared_ptr<const pb::ClusterMap> map) override {
     MutexLock lock(map_mu_);

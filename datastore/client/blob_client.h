@@ -26,7 +26,8 @@ struct WrittenBlob {
 
 class BlobClient {
  public:
-  virtual ~BlobClient() = default;  // waits for what is under way
+  // Ends what is under way, with UNAVAILABLE, and returns after the last callback.
+  virtual ~BlobClient() = default;
 
   // The map to place by from now on; writes that wait for nodes look at it again at once. Any
   // thread.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "datastore/client/client_metrics.h"
+#include "datastore/client/repair_blob.h"
 
 namespace openefs::datastore {
 
@@ -44,6 +45,7 @@ void FetchFragments::Wake() {
                           absl::StatusOr<Buffer> bytes) { OnGet(index, ask, std::move(bytes)); });
   }
   if (step.done) step.done(std::move(step.result));
+  if (step.corrupt != 0) StartRepair(step.corrupt);
   if (step.ended) context_->End(this);
 }
 
@@ -196,7 +198,19 @@ void FetchFragments::Answer(absl::StatusOr<Fragments> result, Step* step) {
   step->fetches.clear();
   step->done = std::exchange(done_, nullptr);
   step->result = std::move(result);
-  for (Slot& slot : slots_) slot.bytes = Buffer();
+  for (uint32_t i = 0; i < kMaxFragments; ++i) {
+    slots_[i].bytes = Buffer();
+    if (step->result.ok() && slots_[i].corrupt) step->corrupt |= uint32_t{1} << i;
+  }
+}
+
+void FetchFragments::StartRepair(uint32_t corrupt) {
+  if (!context_->BeginExtra()) return;
+  const auto repaired = [context = context_](const absl::StatusOr<uint32_t>&) {
+    context->EndExtra();  // if it failed, the next read tries again
+  };
+  std::make_shared<RepairBlob>(context_, *stripe_.spec, id_, stripe_.blob_length, corrupt, repaired)
+      ->Start();
 }
 
 FetchFragments::Fragments FetchFragments::Collect() const {
@@ -250,6 +264,7 @@ void FetchFragments::OnGet(uint32_t index, uint64_t ask, absl::StatusOr<Buffer> 
         slot.state = Slot::kIdle;
         slot.lost =
             absl::IsNotFound(status) || absl::IsDataLoss(status) || absl::IsOutOfRange(status);
+        slot.corrupt = absl::IsDataLoss(status);
         slot.retry_at_ms = NowMs() + BackoffMs(slot.failures++);
       }
     }

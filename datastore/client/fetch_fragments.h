@@ -56,7 +56,8 @@ class FetchFragments final : public Operation {
     NodeId node_id = 0;  // whom it was asked of last
     int failures = 0;    // in a row, but for lost
     int64_t retry_at_ms = 0;
-    bool lost = false;  // the node says that it does not have it, or not whole
+    bool lost = false;     // the node says that it does not have it, or not whole
+    bool corrupt = false;  // not whole
   };
   struct Step {
     struct Fetch {
@@ -70,6 +71,7 @@ class FetchFragments final : public Operation {
     absl::StatusOr<Fragments> result = absl::UnknownError("");
     int64_t wake_in_ms = -1;  // -1: no need
     bool ended = false;
+    uint32_t corrupt = 0;  // fragments that are worth a repair
   };
 
   Step Plan() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -86,6 +88,8 @@ class FetchFragments final : public Operation {
   void Rebuild(uint32_t targets, uint32_t sources, const ColumnRange& columns)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void PlanTimer(Step* step) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Somebody has to: nothing else may notice a corrupt fragment for a long time.
+  void StartRepair(uint32_t corrupt);
   void Answer(absl::StatusOr<Fragments> result, Step* step) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Fragments Collect() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

@@ -46,11 +46,27 @@ bool ClientContext::stopping() const {
   return stopping_;
 }
 
+bool ClientContext::BeginExtra() {
+  MutexLock lock(mu_);
+  if (stopping_ || extra_ == kMaxExtra) return false;
+  ++extra_;
+  return true;
+}
+
+void ClientContext::EndExtra() {
+  MutexLock lock(mu_);
+  --extra_;
+}
+
 void ClientContext::StopAndWait() {
+  // With the last map go the connections to its nodes, and with those the calls that hang.
+  auto last = std::make_shared<const Placement>();
   {
     MutexLock lock(mu_);
     stopping_ = true;
+    placement_.swap(last);
   }
+  last.reset();
   WakeAll();
   MutexLock lock(mu_);
   while (!running_.empty()) ended_.Wait(mu_);

@@ -28,6 +28,10 @@ class Operation : public std::enable_shared_from_this<Operation> {
 inline constexpr uint64_t kMaxWriteBytes = 256u << 20;
 inline constexpr uint64_t kMaxWaitingWriteBytes = 256u << 20;
 
+// Repairs that reads start of themselves. A few at a time: they are no hurry, and where everything
+// is corrupt they must not crowd out the reads.
+inline constexpr int kMaxExtra = 4;
+
 // What operations know of their client.
 class ClientContext {
  public:
@@ -41,12 +45,17 @@ class ClientContext {
   void Begin(const std::shared_ptr<Operation>& operation);
   void End(Operation* operation);
 
+  // For work that nobody waits for: false if there is enough of it already. Pair with EndExtra.
+  bool BeginExtra();
+  void EndExtra();
+
   // Wakes the operation after `ms`, if it still lives.
   void WakeAfter(int64_t ms, const std::shared_ptr<Operation>& operation);
 
   // The client goes: operations give up what only time would bring.
   bool stopping() const;
-  // Wakes all operations with stopping() set, and waits until each has ended.
+  // Wakes all operations with stopping() set and no nodes to go on with, and waits until each has
+  // ended.
   void StopAndWait();
 
   const BlobClientOptions options;
@@ -60,6 +69,7 @@ class ClientContext {
   std::shared_ptr<const Placement> placement_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<Operation*, std::shared_ptr<Operation>> running_ ABSL_GUARDED_BY(mu_);
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  int extra_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 // What deadlines are counted in.

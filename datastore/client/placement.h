@@ -45,6 +45,8 @@ class Placement {
   // Clients that are kept from one map to the next: node id and address.
   using Connections = std::map<std::pair<NodeId, std::string>, std::shared_ptr<DataNodeClient>>;
 
+  Placement() = default;  // no groups
+
   // Connects to the nodes that are not in `connections` yet, and leaves in there those of the map.
   // Groups that this version cannot serve (unknown code, wrong size) are logged and left out.
   Placement(const pb::ClusterMap& map, const Connect& connect, Connections* connections);

@@ -33,6 +33,12 @@ class File {
   // fdatasync. After an error nothing is known of what was written since the last success.
   virtual absl::Status Sync() = 0;
   virtual absl::Status Truncate(uint64_t size) = 0;
+
+  // Makes the file `size` bytes long, with zeros and with the space for them taken, if the file
+  // system can do that. Only ever a gain in speed: writes that do not change the file's size sync
+  // in half the time.
+  virtual void Preallocate(uint64_t size) = 0;
+
   virtual absl::StatusOr<uint64_t> Size() = 0;
 
   // Lets go of clean cached pages, so that the next read sees what the disk has.

@@ -18,6 +18,10 @@ constexpr uint64_t kMaxBatchBytes = 16u << 20;
 // What may wait: a second or so of a slow disk. Beyond it callers are told to come again.
 constexpr uint64_t kMaxQueuedBytes = 128u << 20;
 
+// Space taken in advance: one new file size in 16 MiB is not noticed, and a node that is idle keeps
+// little from others on the same disk.
+constexpr uint64_t kPreallocateBytes = 16u << 20;
+
 uint64_t LogBytes(const Work& work) {
   struct Visitor {
     uint64_t operator()(const PutWork& work) {
@@ -46,6 +50,7 @@ LogWriter::LogWriter(LogWriterOptions options, FileSystem* files, Index* index,
       metrics_(metrics),
       active_(recovered.active),
       tail_(recovered.tail),
+      allocated_(recovered.allocated),
       active_id_(recovered.active->id),
       thread_([this] { Run(); }) {}
 
@@ -119,7 +124,7 @@ void LogWriter::Commit(std::vector<Item>& items) {
       item.result = batch.Add(item.work);
       if (absl::IsInternal(item.result)) status = Fail(item.result);
     }
-    if (status.ok() && batch.bytes() > 0) status = Append(batch.TakePieces());
+    if (status.ok() && batch.bytes() > 0) status = Append(batch.TakePieces(), batch.bytes());
     const IndexBatch& changes = batch.Finish();
     if (status.ok() && !changes.empty()) {
       status = index_->Apply(changes);
@@ -142,8 +147,19 @@ absl::Status LogWriter::MakeRoom(uint64_t bytes) {
   return Roll();
 }
 
+// Takes the space of the active segment in steps, so that few syncs have to make a new file size
+// durable as well.
+void LogWriter::Preallocate(uint64_t end) {
+  if (end <= allocated_) return;
+  const uint64_t wanted = std::min(allocated_ + kPreallocateBytes, options_.segment_bytes);
+  if (wanted > end) active_->file->Preallocate(wanted);
+  allocated_ = std::max(wanted, end);
+}
+
 absl::Status LogWriter::Roll() {
   const uint64_t id = active_->id + 1;
+  // Gives back what it took in advance; if that fails it only takes more room.
+  (void)active_->file->Truncate(tail_);
   auto file = files_->Open(absl::StrCat(options_.directory, "/", SegmentSet::NameOf(id)));
   if (!file.ok()) {
     return absl::IsResourceExhausted(file.status()) ? file.status() : Fail(file.status());
@@ -157,17 +173,20 @@ absl::Status LogWriter::Roll() {
   active_ = std::move(segment);
   active_id_ = id;
   tail_ = 0;
+  allocated_ = 0;
   // Keeps what a restart has to replay to about one segment.
   status = index_->Flush(/*wait=*/false);
   return status.ok() ? status : Fail(status);
 }
 
-absl::Status LogWriter::Append(std::vector<iovec> pieces) {
+absl::Status LogWriter::Append(std::vector<iovec> pieces, uint64_t bytes) {
+  Preallocate(tail_ + bytes);
   const int64_t started_ns = SystemClock::Get()->MonotonicNs();
   absl::Status status = active_->file->WriteAt(tail_, std::move(pieces));
   if (absl::IsResourceExhausted(status)) {
     // Nothing of it was acknowledged: put the log back to where it was and go on.
     const absl::Status cut = active_->file->Truncate(tail_);
+    allocated_ = tail_;
     return cut.ok() ? status : Fail(cut);
   }
   // Also a sync that says "no space": what was written may be gone from the cache as well.

@@ -83,7 +83,8 @@ class LogWriter {
   void Commit(std::vector<Item>& items);
   absl::Status MakeRoom(uint64_t bytes);
   absl::Status Roll();
-  absl::Status Append(std::vector<iovec> pieces);
+  void Preallocate(uint64_t end);
+  absl::Status Append(std::vector<iovec> pieces, uint64_t bytes);
   absl::Status Fail(const absl::Status& why);
 
   // Constant.
@@ -96,6 +97,7 @@ class LogWriter {
   // Writer thread only.
   std::shared_ptr<Segment> active_;
   uint64_t tail_;
+  uint64_t allocated_;  // size of the active file
 
   std::atomic<bool> failing_{false};
   std::atomic<uint64_t> active_id_;

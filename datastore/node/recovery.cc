@@ -140,19 +140,28 @@ class Recovery {
       Log(LogLevel::kError, "datastore.records_damaged",
           {{"directory", directory_}, {"segment", id}, {"places", scan->lost}});
     }
-    return last ? CutTail(segment, *size, scan->end) : absl::OkStatus();
+    return last ? CutTail(segment, from, bytes, scan->end) : absl::OkStatus();
   }
 
-  absl::Status CutTail(const std::shared_ptr<Segment>& segment, uint64_t size, uint64_t end) {
-    if (size < end) return absl::OkStatus();  // shorter than the index knows: OpenActive moves on
+  // `bytes` is what follows `from`, `end` the end of its last whole record.
+  absl::Status CutTail(const std::shared_ptr<Segment>& segment, uint64_t from,
+                       const std::string& bytes, uint64_t end) {
+    const uint64_t size = from + bytes.size();
+    const absl::StatusOr<uint64_t> on_disk = segment->file->Size();
+    if (!on_disk.ok()) return on_disk.status();
+    // Shorter than the index knows: OpenActive moves on.
+    if (*on_disk < end) return absl::OkStatus();
     result_.active = segment;
     result_.tail = end;
-    if (size == end) return absl::OkStatus();
+    result_.allocated = size;
+    segments_->SetSize(segment->id, end);
+    // Nothing but space taken in advance.
+    if (bytes.find_first_not_of('\0', end - from) == std::string::npos) return absl::OkStatus();
+    result_.allocated = end;
     Log(LogLevel::kWarning, "datastore.torn_tail_cut",
         {{"directory", directory_}, {"segment", segment->id}, {"bytes", size - end}});
     absl::Status status = segment->file->Truncate(end);
     if (status.ok()) status = segment->file->Sync();
-    segments_->SetSize(segment->id, end);
     return status;
   }
 

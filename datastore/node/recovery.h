@@ -15,6 +15,7 @@ namespace openefs::datastore {
 struct Recovered {
   std::shared_ptr<Segment> active;  // where the log goes on
   uint64_t tail = 0;                // and at which offset
+  uint64_t allocated = 0;           // its file size: zeros from the tail on
   uint64_t lost_records = 0;        // damaged in the middle of the log, or their file is gone
 };
 

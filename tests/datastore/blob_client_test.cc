@@ -145,6 +145,18 @@ TEST_CASE("corrupt fragments are read around and repaired") {
   CHECK(cluster.Read(blob).value() == bytes);
 }
 
+TEST_CASE("a read that finds a corrupt fragment has it repaired") {
+  TestCluster cluster(OptionsFor(GENERATE(Over::kDirect, Over::kRpc)));
+  const std::string bytes = TestBytes(300'000, 1);
+  const WrittenBlob blob = cluster.Write(bytes).value();
+  cluster.AwaitDurable(blob.id, kAll);
+  cluster.Corrupt(blob.id, 1, blob.length);
+  REQUIRE(cluster.Read(blob, 150'000, 10).value() == bytes.substr(150'000, 10));
+  const auto whole = [&] { return Get(cluster.node(1), {blob.id, 1}, 0, 100'000); };
+  Await([&] { return whole().ok(); });
+  CHECK(whole().value() == bytes.substr(100'032, 100'000));
+}
+
 TEST_CASE("repair asks first, and stores only what is missing") {
   TestCluster cluster(OptionsFor(GENERATE(Over::kDirect, Over::kRpc)));
   const std::string bytes = TestBytes(200'000, 1);

@@ -10,6 +10,7 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "common/buffer.h"
@@ -47,6 +48,16 @@ class TestDirectory {
  private:
   std::string path_;
 };
+
+// Waits until `done` says so; as long as any test may ever need.
+template <typename Done>
+void Await(Done done) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!done()) {
+    REQUIRE(std::chrono::steady_clock::now() < until);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
 
 // Waits for the one value that a callback is to be called with. Hangs are failures: no test needs
 // as long as this.

@@ -42,6 +42,13 @@ class MemoryFileSystem::MemoryFile final : public File {
   absl::Status Sync() override { return files_->Sync(content_.get()); }
   absl::Status Truncate(uint64_t size) override { return files_->Truncate(content_.get(), size); }
 
+  // Not durable, and no call of its own: it only ever helps.
+  void Preallocate(uint64_t size) override {
+    MutexLock lock(files_->mu_);
+    if (files_->UsedBytes() + size > files_->capacity_ || files_->power_lost_) return;
+    if (content_->cached.size() < size) content_->cached.resize(size, '\0');
+  }
+
   absl::StatusOr<uint64_t> Size() override {
     MutexLock lock(files_->mu_);
     return content_->cached.size();
@@ -86,8 +93,10 @@ absl::Status MemoryFileSystem::WriteAt(Content* content, uint64_t offset, std::s
   bool last = false;
   if (!Spend(&last)) return NoPower();
   const uint64_t used = UsedBytes();
-  const bool full = used + bytes.size() > capacity_;
-  if (full) bytes.resize(capacity_ - std::min(capacity_, used));
+  const uint64_t size = content->cached.size();
+  const uint64_t grows = offset + bytes.size() - std::min(size, offset + bytes.size());
+  const bool full = used + grows > capacity_;
+  if (full) bytes.resize(bytes.size() - std::min<uint64_t>(bytes.size(), used + grows - capacity_));
   if (last) bytes.resize(bytes.size() / 2);
   content->unsynced.push_back({offset, std::move(bytes)});
   Apply(content->unsynced.back(), &content->cached);
@@ -186,6 +195,9 @@ void MemoryFileSystem::Settle(Content* content, Unsynced unsynced, SeededRandom*
     }
   }
   content->unsynced.clear();
+  if (unsynced == Unsynced::kKept && content->disk.size() < content->cached.size()) {
+    content->disk.resize(content->cached.size(), '\0');
+  }
   content->cached = content->disk;
   content->removed = false;
   content->name_durable = true;

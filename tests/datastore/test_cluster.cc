@@ -239,7 +239,7 @@ uint32_t TestCluster::Durable(BlobId id) {
 }
 
 void TestCluster::AwaitDurable(BlobId id, uint32_t mask) {
-  while ((Durable(id) & mask) != mask) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  Await([&] { return (Durable(id) & mask) == mask; });
 }
 
 }  // namespace openefs::datastore
