@@ -63,6 +63,7 @@ class FrontEndImpl final : public FrontEnd {
     if (watcher_ != nullptr) watcher_->Stop();
     if (lease_keeper_ != nullptr) lease_keeper_->Stop();
     server_->Stop(options_.stop_grace_ms);
+    if (services() != nullptr) services()->Close();
   }
 
   uint16_t port() const override { return server_->port(); }

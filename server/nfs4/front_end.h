@@ -41,6 +41,7 @@ class FrontEnd {
   virtual absl::Status Start() = 0;
 
   // Refuses new connections, lets requests under way finish (stop_grace_ms), closes the rest.
+  // Neither the metadata client nor the blob client is called afterwards.
   virtual void Stop() = 0;
 
   virtual uint16_t port() const = 0;  // of the first address

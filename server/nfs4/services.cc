@@ -8,8 +8,8 @@ namespace openefs::nfs4 {
 
 Services::Services(metadata::MetadataClient* metadata, datastore::BlobClient* blobs,
                    const Clock* clock, int64_t lease_ms, pb::ClusterState cluster)
-    : metadata_(metadata),
-      blobs_(blobs),
+    : metadata_(metadata, &gate_),
+      blobs_(blobs, &gate_),
       clock_(clock),
       lease_ms_(lease_ms),
       secrets_(cluster.secrets()),

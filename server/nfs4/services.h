@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -13,29 +12,26 @@
 #include "common/mutex.h"
 #include "proto/metadata.pb.h"
 #include "server/nfs4/file_handle.h"
-
-namespace openefs::datastore {
-class BlobClient;
-}
-namespace openefs::metadata {
-class MetadataClient;
-}
+#include "server/nfs4/gated_clients.h"
 
 namespace openefs::nfs4 {
 
 class SessionTable;  // server/nfs4/session_table.h
 
-// Any thread. `metadata`, `blobs` and `clock` outlive it.
+// Any thread. `clock` outlives it; `metadata` and `blobs` until Close.
 class Services {
  public:
   Services(metadata::MetadataClient* metadata, datastore::BlobClient* blobs, const Clock* clock,
            int64_t lease_ms, pb::ClusterState cluster);
   ~Services();
 
-  metadata::MetadataClient& metadata() const { return *metadata_; }
-  datastore::BlobClient& blobs() const { return *blobs_; }
+  metadata::MetadataClient& metadata() { return metadata_; }
+  datastore::BlobClient& blobs() { return blobs_; }
   const Clock& clock() const { return *clock_; }
   SessionTable& sessions() const { return *sessions_; }
+
+  // From here on calls of metadata() and blobs() end with CANCELLED; those under way go on.
+  void Close() { gate_.Close(); }
 
   // FATTR4_LEASE_TIME, in whole seconds, at least 1.
   uint32_t lease_seconds() const;
@@ -51,9 +47,11 @@ class Services {
   void SetCluster(pb::ClusterState cluster) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
+  CallGate gate_;
+  GatedMetadata metadata_;
+  GatedBlobs blobs_;
+
   // Constant.
-  metadata::MetadataClient* const metadata_;
-  datastore::BlobClient* const blobs_;
   const Clock* const clock_;
   const int64_t lease_ms_;
   const pb::ClusterSecrets secrets_;
