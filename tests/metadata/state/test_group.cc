@@ -84,6 +84,10 @@ void TestGroup::SetClientCount(uint64_t count) {
   REQUIRE(engine_->Write({{keys::ClientCount(), EncodeU64(count)}}).ok());
 }
 
+void TestGroup::Damage(const std::string& key, std::optional<std::string> value) {
+  REQUIRE(engine_->Write({{key, std::move(value)}}).ok());
+}
+
 size_t TestGroup::CountKeys(uint64_t fs, uint8_t tag) {
   const std::string prefix = keys::Prefix(fs, static_cast<KeyTag>(tag));
   size_t count = 0;

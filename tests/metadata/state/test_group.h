@@ -2,6 +2,8 @@
 // of state operations need. Everything goes the way it goes in production, through entries.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,6 +38,9 @@ class TestGroup {
   // Makes a client look as if it had this much.
   void SetUsage(uint64_t client_id, uint32_t states, uint32_t lock_ranges);
   void SetClientCount(uint64_t count);
+  // Writes or deletes a row behind the machine's back.
+  void Damage(const std::string& key, std::optional<std::string> value);
+  std::unique_ptr<KvSnapshot> Snapshot() { return machine_.Snapshot(); }
   size_t CountKeys(uint64_t fs, uint8_t tag);
 
   GroupId group() const { return group_; }
