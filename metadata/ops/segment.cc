@@ -1,5 +1,8 @@
 #include "metadata/ops/segment.h"
 
+#include <utility>
+#include <vector>
+
 #include "common/limits.h"
 #include "metadata/ops/table.h"
 #include "metadata/store/keys.h"
@@ -9,6 +12,10 @@ namespace openefs::metadata {
 namespace {
 
 constexpr size_t kSessionIdBytes = 16;  // RFC 8881 2.10.3.1
+
+// What LOOKUPs and GETATTRs in front of a mutation answer takes a few hundred bytes; a slot's
+// record is written with every mutation and shall not carry directories.
+constexpr size_t kMaxKeptReadBytes = 4096;
 
 // FNV-1a: the same on every replica and in every version, which is all that is asked of it.
 uint64_t Hash(absl::string_view bytes) {
@@ -66,17 +73,18 @@ class SlotReplay {
     return nullptr;
   }
 
-  // Some mutation behind that operation has run before.
-  bool RanBeyond(uint32_t index) const {
-    for (const auto& done : record_.done())
-      if (done.operation_index() > index) return true;
-    return false;
-  }
-
   bool Full() const { return record_.done_size() >= static_cast<int>(kMaxOperations); }
+
+  // A read in front of a mutation: its answer is kept with that mutation's, because in a retry the
+  // way may be gone (perhaps it was what removed it). Reads with long answers are run again.
+  void Remember(uint32_t index, const pb::OperationResult& result) {
+    read_bytes_ += result.ByteSizeLong();
+    reads_.emplace_back(index, &result);
+  }
 
   void Store(uint32_t index, const pb::Operation& operation, const pb::OperationResult& result,
              const pb::Registers& registers) {
+    StoreReads();
     pb::SlotRecord::Done* done = record_.add_done();
     done->set_operation_index(index);
     *done->mutable_result() = result;
@@ -103,10 +111,26 @@ class SlotReplay {
     return pb::FS_OK;
   }
 
+  // All of them or none: what is not kept runs again and needs the registers that all set.
+  void StoreReads() {
+    const bool fits = read_bytes_ <= kMaxKeptReadBytes &&
+                      static_cast<size_t>(record_.done_size()) + reads_.size() < kMaxOperations;
+    for (size_t i = 0; fits && i < reads_.size(); ++i) {
+      pb::SlotRecord::Done* done = record_.add_done();
+      done->set_operation_index(reads_[i].first);
+      *done->mutable_result() = *reads_[i].second;
+    }
+    reads_.clear();
+    read_bytes_ = 0;
+  }
+
   uint64_t client_id_ = 0;
   const pb::SlotRef* slot_ = nullptr;
   pb::SlotRecord record_;
   bool changed_ = false;
+  // Since the last mutation; the results stand in the response.
+  std::vector<std::pair<uint32_t, const pb::OperationResult*>> reads_;
+  size_t read_bytes_ = 0;
 };
 
 // Runs or replays a mutation of a request with a slot.
@@ -124,28 +148,15 @@ void RunOnce(OperationContext& context, uint32_t group, uint32_t index,
   replay->Store(index, operation, *result, context.registers);
 }
 
-bool MovesRegisters(const pb::Operation& operation) {
-  switch (operation.kind_case()) {
-    case pb::Operation::kPutFile:
-    case pb::Operation::kPutRoot:
-    case pb::Operation::kSaveFile:
-    case pb::Operation::kRestoreFile:
-    case pb::Operation::kLookup:
-    case pb::Operation::kLookupParent:
-      return true;
-    default:
-      return false;
+// Runs a read, or answers it as it was answered when the mutation behind it ran.
+void RunRead(OperationContext& context, uint32_t group, uint32_t index,
+             const pb::Operation& operation, SlotReplay* replay, pb::OperationResult* result) {
+  if (const auto* done = replay->Find(index)) {
+    *result = done->result();
+    return;
   }
-}
-
-// Reads are run again in a retry. The way to a mutation that has run may be gone by now (perhaps it
-// was what removed it), but it was there then: the mutation's record has the registers behind it.
-void RunRead(OperationContext& context, uint32_t group, const pb::Operation& operation,
-             bool ran_beyond, pb::OperationResult* result) {
   RunOne(context, group, operation, result);
-  if (result->error() == pb::FS_OK || !ran_beyond || !MovesRegisters(operation)) return;
-  context.registers.clear_current();
-  result->set_error(pb::FS_OK);
+  replay->Remember(index, *result);
 }
 
 }  // namespace
@@ -173,7 +184,7 @@ void ApplySegment(Transaction& txn, ApplyEnvironment& environment,
     if (request.has_slot() && IsMutating(operation)) {
       RunOnce(context, request.group(), index, operation, &replay, result);
     } else {
-      RunRead(context, request.group(), operation, replay.RanBeyond(index), result);
+      RunRead(context, request.group(), index, operation, &replay, result);
     }
     if (result->error() != pb::FS_OK) break;
   }

@@ -15,8 +15,8 @@ bool SegmentMutates(const pb::SegmentRequest& request);
 //   otherwise                             it runs; a mutation's result (errors too) is stored
 //   beside
 //                                         its effects, and replaces records of older sequence ids
-// In a retry, PUTFH, LOOKUP and their like in front of a mutation that has run may fail without
-// stopping it: what they led to may be gone since.
+// The short answers of reads in front of a mutation are kept with its own, so that a retry is
+// answered as the request was, although what they led to may be gone since.
 void ApplySegment(Transaction& txn, ApplyEnvironment& environment,
                   const pb::SegmentRequest& request, pb::SegmentResponse* response);
 
