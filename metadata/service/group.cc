@@ -17,6 +17,11 @@ namespace {
 // Overdue clients expired in one round: each may hold tens of thousands of states.
 constexpr size_t kExpiriesPerRound = 16;
 
+// Front-ends report who was active some time after the fact, and a client whose front-end died
+// comes back through another one a little later. So silence counts as a lapse after half a lease
+// more: others wait that much longer for what a dead client held, and no live one loses anything.
+int64_t LapseMs(int64_t lease_ms) { return lease_ms + lease_ms / 2; }
+
 std::unique_ptr<pb::SegmentResponse> OneResult(pb::FsError error) {
   auto response = std::make_unique<pb::SegmentResponse>();
   response->add_results()->set_error(error);
@@ -44,7 +49,7 @@ bool AsksForLocks(const pb::SegmentRequest& request) {
 Group::Group(Parts parts, std::unique_ptr<KvEngine> engine, const MetadataServiceOptions& options)
     : parts_(parts),
       node_id_(options.node_id),
-      leases_(options.lease_ms),
+      leases_(LapseMs(options.lease_ms)),
       monitor_(options.data_node_timeout_ms),
       machine_(
           parts.id, std::move(engine),

@@ -166,10 +166,10 @@ TEST_CASE("leases run out by the leader's clock, and a lapsed client yields") {
     return (*answer)->results((*answer)->results_size() - 1).error();
   };
   CHECK(open(silent, 1) == pb::FS_OK);
-  h.clock.AdvanceMs(900);
+  h.clock.AdvanceMs(1400);  // the lease and most of the half that is added to it
   CHECK(open(live, 1) == pb::FS_SHARE_DENIED);
   (void)h.One(Renew(ClientOfSession(silent)));
-  h.clock.AdvanceMs(900);
+  h.clock.AdvanceMs(1400);
   CHECK(open(live, 2) == pb::FS_SHARE_DENIED);
   h.clock.AdvanceMs(101);
   CHECK(open(live, 3) == pb::FS_OK);
