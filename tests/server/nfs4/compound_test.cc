@@ -1,6 +1,7 @@
 // The rules of COMPOUND and SEQUENCE (RFC 8881 2.10.6, 16.2, 18.46), over TCP.
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -330,6 +331,16 @@ TEST_CASE("clients that send requests have their leases renewed") {
     }
     return false;
   });
+}
+
+TEST_CASE("a front-end stops while the metadata holds a request") {
+  auto m = std::make_unique<Mounted>();
+  m->server.metadata->SetFate([](const pb::SegmentRequest&) { return Fate::kHold; });
+  m->client.Send(m->client.InSession().PutRootFh().MakeDirectory("d"));
+  Await([&] { return m->server.metadata->held() == 1; });
+  m->server.front_ends.front()->Stop();
+  CHECK(m->client.rpc().PeerCloses());
+  m = nullptr;  // the metadata client first, then the front-end, as its header asks
 }
 
 struct SmallSession : Mounted {
