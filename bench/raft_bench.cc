@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "common/log.h"
 #include "replication/node/replica_node.h"
 
@@ -189,10 +190,12 @@ void Run(const std::string& directory, int seconds) {
 
 int main(int argc, char** argv) {
   openefs::SetLogLevel(openefs::LogLevel::kWarning);
+  int seconds = 2;
+  if (argc > 2 && !absl::SimpleAtoi(argv[2], &seconds)) return 1;
   std::string directory =
       argc > 1 ? argv[1] : (std::filesystem::temp_directory_path() / "raft-bench-XXXXXX").string();
   if (argc <= 1 && mkdtemp(directory.data()) == nullptr) return 1;
   std::filesystem::create_directories(directory);
-  openefs::replication::Run(directory, argc > 2 ? std::atoi(argv[2]) : 2);
+  openefs::replication::Run(directory, seconds);
   if (argc <= 1) std::filesystem::remove_all(directory);
 }
