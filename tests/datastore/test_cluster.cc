@@ -47,7 +47,10 @@ void FaultyClient::Reconnect() {
 std::shared_ptr<DataNodeClient> FaultyClient::Pass(absl::AnyInvocable<void(absl::Status)> fail) {
   {
     MutexLock lock(mu_);
-    if (mode_ == kOpen) return real_;
+    if (mode_ == kOpen) {
+      ++inside_;
+      return real_;
+    }
     if (mode_ == kHang) {
       hanging_.push_back(std::move(fail));
       return nullptr;
@@ -55,6 +58,16 @@ std::shared_ptr<DataNodeClient> FaultyClient::Pass(absl::AnyInvocable<void(absl:
   }
   fail(absl::UnavailableError("cut off"));
   return nullptr;
+}
+
+void FaultyClient::Leave() {
+  MutexLock lock(mu_);
+  if (--inside_ == 0) left_.SignalAll();
+}
+
+void FaultyClient::AwaitNobodyInside() {
+  MutexLock lock(mu_);
+  while (inside_ > 0) left_.Wait(mu_);
 }
 
 void FaultyClient::Put(FragmentId id, BufferList bytes,
@@ -70,6 +83,7 @@ void FaultyClient::Put(FragmentId id, BufferList bytes,
   const auto real = Pass([shared](absl::Status status) { (*shared)(std::move(status)); });
   if (real == nullptr) return;
   real->Put(id, std::move(bytes), [shared](absl::Status status) { (*shared)(std::move(status)); });
+  Leave();
 }
 
 void FaultyClient::Get(FragmentId id, uint32_t offset, uint32_t length,
@@ -81,6 +95,7 @@ void FaultyClient::Get(FragmentId id, uint32_t offset, uint32_t length,
   if (real == nullptr) return;
   real->Get(id, offset, length,
             [shared](absl::StatusOr<Buffer> bytes) { (*shared)(std::move(bytes)); });
+  Leave();
 }
 
 void FaultyClient::Delete(std::vector<FragmentId> ids,
@@ -89,6 +104,7 @@ void FaultyClient::Delete(std::vector<FragmentId> ids,
   const auto real = Pass([shared](absl::Status status) { (*shared)(std::move(status)); });
   if (real == nullptr) return;
   real->Delete(std::move(ids), [shared](absl::Status status) { (*shared)(std::move(status)); });
+  Leave();
 }
 
 void FaultyClient::List(pb::ListFragmentsRequest request,
@@ -161,6 +177,7 @@ void TestCluster::SetMember(int index, int node) {
 
 void TestCluster::Kill(int node) {
   way(node).Cut();
+  way(node).AwaitNobodyInside();
   auto& slot = nodes_[static_cast<size_t>(node)];
   wiring_->Disconnect(slot.get());
   slot->CrashOnDestruction();

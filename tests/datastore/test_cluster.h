@@ -35,7 +35,9 @@ class FaultyClient final : public DataNodeClient {
   // Calls go through again; those that hang fail, as on a connection that breaks.
   void Release() { Set(kOpen); }
   void FailPutsWith(absl::StatusCode code);  // kOk: no longer
-  void Reconnect();                          // to a node that was opened again
+  // Once cut: until no call is on its way into the node, which may go then.
+  void AwaitNobodyInside();
+  void Reconnect();  // to a node that was opened again
 
   int gets() const { return gets_; }
   int puts() const { return puts_; }
@@ -52,15 +54,19 @@ class FaultyClient final : public DataNodeClient {
  private:
   enum Mode { kOpen, kCut, kHang };
   void Set(Mode mode);
-  // The node, if the call may go through; otherwise `fail` is or will be called.
+  // The node, if the call may go through (Leave follows); otherwise `fail` is or will be called.
   std::shared_ptr<DataNodeClient> Pass(absl::AnyInvocable<void(absl::Status)> fail);
+
+  void Leave();
 
   const Connect connect_;
   std::atomic<int> gets_{0};
   std::atomic<int> puts_{0};
   std::atomic<uint64_t> got_bytes_{0};
   Mutex mu_;
+  CondVar left_;
   Mode mode_ ABSL_GUARDED_BY(mu_) = kOpen;
+  int inside_ ABSL_GUARDED_BY(mu_) = 0;
   absl::StatusCode put_error_ ABSL_GUARDED_BY(mu_) = absl::StatusCode::kOk;
   std::shared_ptr<DataNodeClient> real_ ABSL_GUARDED_BY(mu_);
   std::vector<absl::AnyInvocable<void(absl::Status)>> hanging_ ABSL_GUARDED_BY(mu_);
