@@ -28,11 +28,9 @@ DataNodeAgent::~DataNodeAgent() {
 }
 
 void DataNodeAgent::Run() {
-  while (!Register()) {
-    if (WaitOrStop(kRegisterRetryMs)) return;
-  }
-  do Heartbeat();
-  while (!WaitOrStop(kHeartbeatMs));
+  bool registered = false;
+  do registered = registered ? Heartbeat() : Register();
+  while (!WaitOrStop(registered ? kHeartbeatMs : kRegisterRetryMs));
 }
 
 // Tried again for ever: the cluster may not be set up yet. A lasting refusal, such as another disk
@@ -51,7 +49,8 @@ bool DataNodeAgent::Register() {
   return false;
 }
 
-void DataNodeAgent::Heartbeat() {
+// False: the system group does not know this node, or knows it otherwise.
+bool DataNodeAgent::Heartbeat() {
   pb::Operation operation;
   pb::DataNodeHeartbeat* heartbeat = operation.mutable_data_node_heartbeat();
   heartbeat->set_node_id(self_.node_id());
@@ -59,9 +58,10 @@ void DataNodeAgent::Heartbeat() {
   heartbeat->set_address(self_.address());
   absl::StatusOr<pb::OperationResult> result =
       control::ExecuteOne(*client_, kSystemGroup, std::move(operation));
-  if (result.ok()) return;
+  if (result.ok()) return result->error() == pb::FS_OK;
   Log(LogLevel::kWarning, "datanode.heartbeat_failed",
       {{"node", self_.node_id()}, {"why", result.status().ToString()}});
+  return true;
 }
 
 bool DataNodeAgent::WaitOrStop(int64_t ms) {

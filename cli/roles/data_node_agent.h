@@ -24,7 +24,7 @@ class DataNodeAgent {
  private:
   void Run();
   bool Register();
-  void Heartbeat();
+  bool Heartbeat();
   bool WaitOrStop(int64_t ms);
 
   // Constant
