@@ -59,14 +59,18 @@ class CompoundReply {
   size_t count_at_;
 };
 
-// The reply whose first operation, and so the COMPOUND, failed.
-ReplyBody FirstFailed(const DecodedCompound& compound, nfsstat4 status) {
+// The reply whose first operation, and so the COMPOUND, failed. Counts nothing: it may never be
+// sent.
+ReplyBody EncodeFirstFailed(const DecodedCompound& compound, nfsstat4 status) {
   CompoundReply reply(compound.tag);
-  const uint32_t opcode = compound.operations.front().opcode;
-  reply.writer().U32(opcode);
+  reply.writer().U32(compound.operations.front().opcode);
   reply.writer().U32(status);
-  CountOperation(opcode, status, 0);
   return reply.Finish(status, 1);
+}
+
+ReplyBody FirstFailed(const DecodedCompound& compound, nfsstat4 status) {
+  CountOperation(compound.operations.front().opcode, status, 0);
+  return EncodeFirstFailed(compound, status);
 }
 
 // RFC 8881 2.10.2.2 and 15.1.1.3: what may come without SEQUENCE.
@@ -185,7 +189,7 @@ nfsstat4 CheckSize(const Session& session, const DecodedCompound& compound, size
 
 awaitable<ReplyBody> ExecuteInSlot(CompoundContext context, DecodedCompound& compound,
                                    const SequenceArguments& sequence) {
-  RunningSlot running(context.session, context.slot, FirstFailed(compound, NFS4ERR_DELAY));
+  RunningSlot running(context.session, context.slot, EncodeFirstFailed(compound, NFS4ERR_DELAY));
   bool keep = false;
   SlotOutcome outcome = SlotOutcome::kUndecided;
   ReplyBody reply = co_await RunInSlot(std::move(context), compound, sequence, &keep, &outcome);
