@@ -40,9 +40,15 @@ class Peer {
       reply(Message{request.header, std::move(request.payload)});
     });
     server_->Register(kSlow, [this](Message, ReplyCallback reply) {
-      MutexLock lock(mu_);
-      kept_.push_back(std::move(reply));
-      changed_.SignalAll();
+      {
+        MutexLock lock(mu_);
+        if (!closing_) {
+          kept_.push_back(std::move(reply));
+          changed_.SignalAll();
+          return;
+        }
+      }
+      reply(Message{});  // it came too late for ReleaseAll, and Stop waits for it
     });
     server_->Register(kNote, [this](Message request, const ReplyCallback&) {
       MutexLock lock(mu_);
@@ -57,7 +63,13 @@ class Peer {
     INFO(started.ToString());
     REQUIRE(started.ok());
   }
-  ~Peer() { ReleaseAll(); }
+  ~Peer() {
+    {
+      MutexLock lock(mu_);
+      closing_ = true;
+    }
+    ReleaseAll();
+  }
 
   std::string address() const { return "127.0.0.1:" + std::to_string(server_->port()); }
   Server& server() { return *server_; }
@@ -83,6 +95,7 @@ class Peer {
  private:
   Mutex mu_;
   CondVar changed_;
+  bool closing_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<ReplyCallback> kept_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> notes_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<Server> server_ = MakeServer();  // stops before the rest goes
