@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cli/command.h"
+#include "cli/roles/front_end_patience.h"
 #include "cli/roles/remote_blobs.h"
 #include "cli/roles/role_process.h"
 #include "common/clock.h"
@@ -22,8 +23,8 @@ class FrontEndRole final : public RunningRole {
   }
 
   absl::Status Start(const RoleConfig& config) {
-    client_ = ConnectToMetadata(config);
-    blobs_ = MakeRemoteBlobClient();
+    client_ = ConnectToMetadata(config, FrontEndMetadataOptions());
+    blobs_ = MakeRemoteBlobClient(FrontEndBlobOptions());
     nfs4::FrontEndOptions options;
     options.listen = config.nfs_listen;
     options.port = config.nfs_port;

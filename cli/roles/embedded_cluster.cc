@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/roles/cluster_id.h"
 #include "cli/roles/data_node_agent.h"
+#include "cli/roles/front_end_patience.h"
 #include "cli/roles/mount_line.h"
 #include "cli/roles/role_addresses.h"
 #include "common/clock.h"
@@ -50,8 +51,10 @@ class EmbeddedClusterImpl final : public EmbeddedCluster {
 
   std::string RoleDirectory(int az, const std::string& role) const;
   std::vector<std::vector<std::string>> AddressesByAz() const;
-  std::unique_ptr<metadata::MetadataClient> NewMetadataClient();
-  std::unique_ptr<datastore::BlobClient> NewBlobClient();
+  std::unique_ptr<metadata::MetadataClient> NewMetadataClient(
+      const metadata::MetadataClientOptions& options = {});
+  std::unique_ptr<datastore::BlobClient> NewBlobClient(
+      const datastore::BlobClientOptions& options = {});
   control::ConnectDataNode ConnectDirectly();
 
   const EmbeddedClusterOptions options_;
@@ -81,16 +84,18 @@ std::string EmbeddedClusterImpl::RoleDirectory(int az, const std::string& role) 
   return absl::StrCat(options_.data_dir, "/", AzName(az), "/", role);
 }
 
-std::unique_ptr<metadata::MetadataClient> EmbeddedClusterImpl::NewMetadataClient() {
+std::unique_ptr<metadata::MetadataClient> EmbeddedClusterImpl::NewMetadataClient(
+    const metadata::MetadataClientOptions& options) {
   std::map<NodeId, std::unique_ptr<metadata::MetadataEndpoint>> endpoints;
   for (int az = 0; az < options_.azs; ++az) {
     endpoints[az + 1] = metadata::MakeDirectEndpoint(metadata_[az].get());
   }
-  return metadata::MakeMetadataClient(std::move(endpoints), {});
+  return metadata::MakeMetadataClient(std::move(endpoints), options);
 }
 
-std::unique_ptr<datastore::BlobClient> EmbeddedClusterImpl::NewBlobClient() {
-  return datastore::MakeBlobClient(ConnectDirectly(), {}, SystemClock::Get());
+std::unique_ptr<datastore::BlobClient> EmbeddedClusterImpl::NewBlobClient(
+    const datastore::BlobClientOptions& options) {
+  return datastore::MakeBlobClient(ConnectDirectly(), options, SystemClock::Get());
 }
 
 control::ConnectDataNode EmbeddedClusterImpl::ConnectDirectly() {
@@ -211,8 +216,8 @@ absl::Status EmbeddedClusterImpl::StartFrontEnds() {
     options.port = static_cast<uint16_t>(options_.nfs_port);
     options.az = AzName(az);
     options.lease_ms = options_.lease_seconds * 1000;
-    front_end_clients_.push_back(NewMetadataClient());
-    front_end_blobs_.push_back(NewBlobClient());
+    front_end_clients_.push_back(NewMetadataClient(FrontEndMetadataOptions()));
+    front_end_blobs_.push_back(NewBlobClient(FrontEndBlobOptions()));
     front_ends_.push_back(nfs4::MakeFrontEnd(std::move(options), io_.get(),
                                              front_end_clients_.back().get(),
                                              front_end_blobs_.back().get(), SystemClock::Get()));

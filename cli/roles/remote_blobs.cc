@@ -9,8 +9,9 @@ std::shared_ptr<datastore::DataNodeClient> ConnectRemoteDataNode(const pb::DataN
   return datastore::MakeRpcDataNodeClient(rpc::MakeChannel(node.address()));
 }
 
-std::unique_ptr<datastore::BlobClient> MakeRemoteBlobClient() {
-  return datastore::MakeBlobClient(ConnectRemoteDataNode, {}, SystemClock::Get());
+std::unique_ptr<datastore::BlobClient> MakeRemoteBlobClient(
+    const datastore::BlobClientOptions& options) {
+  return datastore::MakeBlobClient(ConnectRemoteDataNode, options, SystemClock::Get());
 }
 
 }  // namespace openefs::cli

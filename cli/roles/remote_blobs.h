@@ -12,6 +12,7 @@ namespace openefs::cli {
 // Connects in the background, by the address in the cluster map.
 std::shared_ptr<datastore::DataNodeClient> ConnectRemoteDataNode(const pb::DataNode& node);
 
-std::unique_ptr<datastore::BlobClient> MakeRemoteBlobClient();
+std::unique_ptr<datastore::BlobClient> MakeRemoteBlobClient(
+    const datastore::BlobClientOptions& options = {});
 
 }  // namespace openefs::cli

@@ -47,12 +47,13 @@ void AddRoleCommand(CLI::App& app, Role role, const std::string& description, St
   });
 }
 
-std::unique_ptr<metadata::MetadataClient> ConnectToMetadata(const RoleConfig& config) {
+std::unique_ptr<metadata::MetadataClient> ConnectToMetadata(
+    const RoleConfig& config, const metadata::MetadataClientOptions& options) {
   std::map<NodeId, std::unique_ptr<metadata::MetadataEndpoint>> endpoints;
   for (const auto& node : config.metadata_nodes) {
     endpoints[node.id] = metadata::MakeRpcEndpoint(rpc::MakeChannel(node.address));
   }
-  return metadata::MakeMetadataClient(std::move(endpoints), {});
+  return metadata::MakeMetadataClient(std::move(endpoints), options);
 }
 
 }  // namespace openefs::cli

@@ -32,6 +32,7 @@ void AddRoleCommand(CLI::App& app, Role role, const std::string& description, St
                     int* exit_code);
 
 // A client of the metadata nodes that the configuration names.
-std::unique_ptr<metadata::MetadataClient> ConnectToMetadata(const RoleConfig& config);
+std::unique_ptr<metadata::MetadataClient> ConnectToMetadata(
+    const RoleConfig& config, const metadata::MetadataClientOptions& options = {});
 
 }  // namespace openefs::cli
