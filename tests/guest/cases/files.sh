@@ -1,5 +1,5 @@
 # O_APPEND, O_EXCL, truncate up and down, mmap, unlink while open.
-# quick: dev cluster
+# quick: dev
 # limit: 300
 must "$TOOLS/append" appended 4 500
 remount_export

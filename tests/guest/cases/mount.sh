@@ -1,5 +1,5 @@
 # Ways to mount: version negotiation, subdirectories, by the file system's name, read-only, twice; and what is refused.
-# quick: dev cluster
+# quick: dev
 # limit: 120
 server=$(cut -d: -f1 /run/nfs-source)
 root=$(cut -d: -f2 /run/nfs-source)

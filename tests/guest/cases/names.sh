@@ -1,5 +1,4 @@
 # Names, renames, depth and times.
-# quick: dev
 # limit: 200
 long=$(printf 'n%.0s' {1..255})
 must touch -- "$long" $'new\nline' $'\xff\xfe raw' ' leading' '-dash' 'a:b*?"<>|\' "é"
