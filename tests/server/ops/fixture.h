@@ -19,13 +19,14 @@
 
 namespace openefs::nfs4 {
 
-#define OPENEFS_TESTED_OPERATIONS(X)                                                              \
-  X(Access)                                                                                       \
-  X(Close)                                                                                        \
-  X(Commit)                                                                                       \
-  X(Create) X(GetAttr) X(GetFh) X(Link) X(Lock) X(LockT) X(LockU) X(Lookup) X(LookupP) X(NVerify) \
-      X(Open) X(OpenDowngrade) X(PutFh) X(PutPubFh) X(PutRootFh) X(Read) X(ReadDir) X(ReadLink)   \
-          X(Remove) X(Rename) X(RestoreFh) X(SaveFh) X(SetAttr) X(Verify) X(Write)
+// clang-format moves such a list at every pass.
+// clang-format off
+#define OPENEFS_TESTED_OPERATIONS(X) \
+  X(Access) X(Close) X(Commit) X(Create) X(GetAttr) X(GetFh) X(Link) X(Lock) X(LockT) \
+  X(LockU) X(Lookup) X(LookupP) X(NVerify) X(Open) X(OpenDowngrade) X(PutFh) X(PutPubFh) \
+  X(PutRootFh) X(Read) X(ReadDir) X(ReadLink) X(Remove) X(Rename) X(RestoreFh) X(SaveFh) \
+  X(SetAttr) X(Verify) X(Write)
+// clang-format on
 #define X(Name) extern const TableEntry k##Name##Entry;
 OPENEFS_TESTED_OPERATIONS(X)
 #undef X
