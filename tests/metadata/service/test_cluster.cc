@@ -22,9 +22,11 @@ class TestCluster::Endpoint final : public MetadataEndpoint {
   void Execute(std::unique_ptr<pb::SegmentRequest> request, SegmentCallback done) override {
     std::shared_ptr<MetadataService> service = cluster_->Get(node_);
     if (service == nullptr) return done(absl::UnknownError("connection refused"));
-    service->Execute(std::move(request), [this, done = std::move(done)](Answer answer) mutable {
-      const int one_in = cluster_->lose_one_in;
-      if (one_in > 0 && calls_++ % one_in == 0) answer = absl::UnknownError("connection broke");
+    // An answer may come after the endpoint is gone, never after the cluster is.
+    service->Execute(std::move(request), [cluster = cluster_, calls = calls_,
+                                          done = std::move(done)](Answer answer) mutable {
+      const int one_in = cluster->lose_one_in;
+      if (one_in > 0 && (*calls)++ % one_in == 0) answer = absl::UnknownError("connection broke");
       done(std::move(answer));
     });
   }
@@ -32,7 +34,7 @@ class TestCluster::Endpoint final : public MetadataEndpoint {
  private:
   TestCluster* const cluster_;
   const NodeId node_;
-  std::atomic<int> calls_{0};
+  const std::shared_ptr<std::atomic<int>> calls_ = std::make_shared<std::atomic<int>>(0);
 };
 
 TestCluster::TestCluster() : base_(MakeDirectory()), network_(replication::MakeLocalNetwork()) {
