@@ -36,11 +36,13 @@ boost::asio::awaitable<void> CompoundRunner::Run(size_t first) {
     co_await PlanRun();
     if (run_begin_ < next_) co_await ExecuteRun();
     if (stopped_ || next_ == operations_.size()) break;
+    const DecodedOperation& next = operations_[next_];
     if (refused_ != NFS4_OK) {
-      FailResult(operations_[next_], refused_);
-    } else if (operations_[next_].operation->Kind(context_) == OperationKind::kLocal) {
+      FailResult(next, refused_);
+    } else if (next.status == NFS4_OK && next.operation->Kind(context_) == OperationKind::kLocal) {
       co_await RunLocal();
     }
+    // Otherwise a run ended by itself and nobody has looked at `next` yet: the next round does.
   }
 }
 

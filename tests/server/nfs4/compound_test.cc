@@ -135,6 +135,20 @@ TEST_CASE("an operation cut off at the end of the record is bad XDR") {
   CHECK(reply.count == 3);
 }
 
+// VERIFY ends a run of operations by itself, so that nobody has looked at what follows when it is
+// done.
+TEST_CASE("what cannot be decoded fails behind an operation that ends a run too") {
+  Mounted m;
+  const auto nothing = [](xdr::Writer& writer) {
+    writer.U32(0);  // no attributes
+    writer.Opaque("");
+  };
+  const auto verified = [&] { return m.client.InSession().PutRootFh().Op(OP_VERIFY, nothing); };
+  CHECK(m.FailsAt(verified().Op(4711), 4, OP_ILLEGAL) == NFS4ERR_OP_ILLEGAL);
+  CHECK(m.FailsAt(verified().Op(OP_LAYOUTGET), 4, OP_LAYOUTGET) == NFS4ERR_NOTSUPP);
+  CHECK(m.FailsAt(verified().DeclareOperations(4), 4, OP_ILLEGAL) == NFS4ERR_BADXDR);
+}
+
 TEST_CASE("more operations than there are, or than may be") {
   Mounted m;
   CHECK(m.FailsAt(m.client.InSession().PutRootFh().DeclareOperations(3), 3, OP_ILLEGAL) ==
