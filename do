@@ -57,7 +57,7 @@ fuzz() {
   build fuzz
   for fuzzer in $(find build/fuzz/tests -maxdepth 1 -name '*_fuzz' -perm -u+x); do
     echo "== $(basename "$fuzzer"), $seconds s"
-    "$fuzzer" -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=4096 -print_final_stats=1 \
+    "$fuzzer" -max_total_time="$seconds" -max_len=65536 -len_control=0 -rss_limit_mb=4096 -print_final_stats=1 \
       -artifact_prefix="build/fuzz/"
   done
 }
