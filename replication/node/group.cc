@@ -16,6 +16,10 @@ constexpr size_t kMaxBarrierRounds = 4;
 // Entries that make a record about truncation worth its write while a follower is behind.
 constexpr uint64_t kTruncateStep = 4096;
 
+// What a follower collects before it applies, and the longest it takes to apply as a new leader.
+constexpr size_t kMaxHeldEntries = 256;
+constexpr size_t kMaxHeldBytes = size_t{1} << 20;
+
 metrics::Labels GroupLabels(NodeId node, GroupId group) {
   return {{"node", std::to_string(node)}, {"group", std::to_string(group)}};
 }
@@ -62,6 +66,7 @@ void Group::Step(pb::RaftMessage message) {
 }
 
 void Group::Tick() {
+  ticked_ = true;
   if (!failed_) core_.Tick();
 }
 
@@ -112,6 +117,7 @@ void Group::Process(LoopOutput& out) {
     HandOut(core_.TakeReady(), out);
     StartBarrierRound();
   }
+  if (std::exchange(ticked_, false) && !held_.empty()) applier_.Submit({.items = TakeHeld()});
   NoteRole();
   if (bytes_since_flush_ >= flush_log_bytes_) RequestFlush();
   MaybeTruncate(out);
@@ -198,12 +204,28 @@ void Group::HandOutWrites(raft::Ready& ready, LoopOutput& out) {
   out.writes.push_back(std::move(task));
 }
 
+// Nobody waits for what a follower applies, so until the next tick it collects entries: applying
+// many at once is cheaper, and of what they overwrite only the last value is written.
+bool Group::MayHold(const raft::Ready& ready) const {
+  return !core_.leads() && !ticked_ && pending_.empty() && ready.barriers_released.empty() &&
+         held_.size() < kMaxHeldEntries && held_bytes_ < kMaxHeldBytes;
+}
+
+std::vector<ApplyTask::Item> Group::TakeHeld() {
+  held_bytes_ = 0;
+  return std::exchange(held_, {});
+}
+
 void Group::HandOutCommitted(raft::Ready& ready) {
-  ApplyTask task;
+  const bool hold = MayHold(ready);
   for (raft::Entry& entry : ready.committed) {
     handed_out_ = entry.index;
-    task.items.push_back(TakePending(std::move(entry)));
+    held_bytes_ += entry.bytes();
+    held_.push_back(TakePending(std::move(entry)));
   }
+  if (hold) return;
+  ApplyTask task;
+  task.items = TakeHeld();
   const bool gained =
       core_.leads() && announced_term_ != core_.term() && handed_out_ >= core_.term_start();
   if (gained) {

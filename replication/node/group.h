@@ -79,6 +79,8 @@ class Group {
   void HandOut(raft::Ready ready, LoopOutput& out);
   void HandOutWrites(raft::Ready& ready, LoopOutput& out);
   void HandOutCommitted(raft::Ready& ready);
+  bool MayHold(const raft::Ready& ready) const;
+  std::vector<ApplyTask::Item> TakeHeld();
   ApplyTask::Item TakePending(raft::Entry entry);
   void DropRounds(const std::vector<uint64_t>& ids);
   void DropWaiting();
@@ -100,7 +102,10 @@ class Group {
   std::deque<BarrierRound> rounds_;
   uint64_t last_round_ = 0;
 
-  uint64_t handed_out_;          // entries up to here went to the applier
+  uint64_t handed_out_;                // entries up to here went to the applier, or are in held_
+  std::vector<ApplyTask::Item> held_;  // committed, not proposed here, not yet with the applier
+  size_t held_bytes_ = 0;
+  bool ticked_ = false;          // since the last Process
   uint64_t announced_term_ = 0;  // the state machine was told that it leads this term; 0: not
   uint64_t pending_term_ = 0;    // term of what is in pending_
 
