@@ -36,7 +36,7 @@ class FrontEndImpl final : public FrontEnd {
         metadata_(metadata),
         blobs_(blobs),
         clock_(clock),
-        server_(std::make_unique<rpc::Server>(ServerOptionsOf(options_), io, clock)) {}
+        server_(std::make_unique<rpc::TcpServer>(ServerOptionsOf(options_), io, clock)) {}
 
   ~FrontEndImpl() override {
     Stop();
@@ -108,7 +108,7 @@ class FrontEndImpl final : public FrontEnd {
   std::unique_ptr<metadata::ClusterWatcher> watcher_;
   std::unique_ptr<NfsProgram> program_;
   std::unique_ptr<LeaseKeeper> lease_keeper_;
-  std::unique_ptr<rpc::Server> server_;
+  std::unique_ptr<rpc::TcpServer> server_;
   bool stopped_ = false;
 };
 

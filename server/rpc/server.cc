@@ -40,7 +40,7 @@ std::atomic<uint64_t> next_connection_id{1};
 
 }  // namespace
 
-struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
+struct TcpServer::Impl : std::enable_shared_from_this<TcpServer::Impl> {
   // Connections of one io thread; used on it only.
   struct Shard {
     explicit Shard(boost::asio::io_context& io) : context(io), sweep(io) {}
@@ -100,7 +100,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   size_t alive ABSL_GUARDED_BY(mu) = 0;
 };
 
-absl::Status Server::Impl::ListenOn(const std::string& address, uint16_t at_port) {
+absl::Status TcpServer::Impl::ListenOn(const std::string& address, uint16_t at_port) {
   boost::system::error_code error;
   const auto ip = boost::asio::ip::make_address(address, error);
   if (error) return absl::InvalidArgumentError("not an IP address: " + address);
@@ -118,7 +118,7 @@ absl::Status Server::Impl::ListenOn(const std::string& address, uint16_t at_port
   return absl::OkStatus();
 }
 
-awaitable<void> Server::Impl::AcceptLoop(Listener& listener) {
+awaitable<void> TcpServer::Impl::AcceptLoop(Listener& listener) {
   while (!stopped) {
     Shard& shard = shards[next_shard++ % shards.size()];
     auto [error, socket] = co_await listener.acceptor.async_accept(shard.context, kUseTuple);
@@ -136,7 +136,7 @@ awaitable<void> Server::Impl::AcceptLoop(Listener& listener) {
   }
 }
 
-void Server::Impl::Adopt(Shard& shard, tcp::socket socket) {
+void TcpServer::Impl::Adopt(Shard& shard, tcp::socket socket) {
   ++connections;
   open_connections.Add(1);
   Began();
@@ -157,7 +157,7 @@ void Server::Impl::Adopt(Shard& shard, tcp::socket socket) {
   });
 }
 
-awaitable<void> Server::Impl::SweepLoop(Shard& shard) {
+awaitable<void> TcpServer::Impl::SweepLoop(Shard& shard) {
   while (!shard.stopping) {
     shard.sweep.expires_after(kSweepInterval);
     co_await shard.sweep.async_wait(kUseTuple);
@@ -170,7 +170,7 @@ awaitable<void> Server::Impl::SweepLoop(Shard& shard) {
 }
 
 template <typename Work>
-void Server::Impl::RunOn(Shard& shard, Work work) {
+void TcpServer::Impl::RunOn(Shard& shard, Work work) {
   Began();
   boost::asio::post(shard.context, [self = shared_from_this(), &shard, work] {
     work(shard);
@@ -178,7 +178,7 @@ void Server::Impl::RunOn(Shard& shard, Work work) {
   });
 }
 
-bool Server::Impl::WaitUntilGone(int64_t timeout_ms) {
+bool TcpServer::Impl::WaitUntilGone(int64_t timeout_ms) {
   const int64_t deadline = environment.now_ms() + timeout_ms;
   MutexLock lock(mu);
   while (alive > 0) {
@@ -189,16 +189,16 @@ bool Server::Impl::WaitUntilGone(int64_t timeout_ms) {
   return true;
 }
 
-Server::Server(ServerOptions options, IoPool* io, const Clock* clock)
+TcpServer::TcpServer(ServerOptions options, IoPool* io, const Clock* clock)
     : impl_(std::make_shared<Impl>(std::move(options), io, clock)) {}
 
-Server::~Server() {
+TcpServer::~TcpServer() {
   Stop(0);
   MutexLock lock(impl_->mu);
   while (impl_->alive > 0) impl_->ended.Wait(impl_->mu);
 }
 
-absl::Status Server::Listen() {
+absl::Status TcpServer::Listen() {
   impl_->port = impl_->options.port;
   for (const std::string& address : impl_->options.addresses) {
     const absl::Status status = impl_->ListenOn(address, impl_->port);
@@ -208,7 +208,7 @@ absl::Status Server::Listen() {
   return absl::OkStatus();
 }
 
-void Server::Serve(Program* program) {
+void TcpServer::Serve(Program* program) {
   impl_->environment.program = program;
   const auto spawn = [this](boost::asio::io_context& context, auto loop) {
     impl_->Began();
@@ -225,7 +225,7 @@ void Server::Serve(Program* program) {
   }
 }
 
-void Server::Stop(int64_t grace_ms) {
+void TcpServer::Stop(int64_t grace_ms) {
   impl_->stopped = true;
   for (auto& listener : impl_->listeners) {
     impl_->Began();
@@ -254,6 +254,6 @@ void Server::Stop(int64_t grace_ms) {
   });
 }
 
-uint16_t Server::port() const { return impl_->port; }
+uint16_t TcpServer::port() const { return impl_->port; }
 
 }  // namespace openefs::rpc

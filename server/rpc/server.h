@@ -21,12 +21,12 @@ struct ServerOptions {
   ConnectionLimits limits;
 };
 
-class Server {
+class TcpServer {
  public:
   // `io` and `clock` outlive it.
-  Server(ServerOptions options, IoPool* io, const Clock* clock);
+  TcpServer(ServerOptions options, IoPool* io, const Clock* clock);
   // Waits until the last request has ended.
-  ~Server();
+  ~TcpServer();
 
   // Binds and listens; clients may connect, nobody answers them yet. One clear error for an address
   // that cannot be used.

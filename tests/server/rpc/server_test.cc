@@ -90,7 +90,7 @@ struct TestServer {
     options.addresses = {"127.0.0.1"};
     options.limits = limits;
     options.max_connections = max_connections;
-    server = std::make_unique<Server>(options, &io, SystemClock::Get());
+    server = std::make_unique<TcpServer>(options, &io, SystemClock::Get());
     REQUIRE(server->Listen().ok());
     server->Serve(&program);
   }
@@ -104,7 +104,7 @@ struct TestServer {
 
   IoPool io{2};
   TestProgram program;
-  std::unique_ptr<Server> server;
+  std::unique_ptr<TcpServer> server;
 };
 
 // The words of a reply behind the xid.
@@ -310,7 +310,7 @@ TEST_CASE("addresses that cannot be used") {
     ServerOptions options;
     options.addresses = {address};
     options.port = port;
-    Server server(options, &io, SystemClock::Get());
+    TcpServer server(options, &io, SystemClock::Get());
     return server.Listen();
   };
   TestServer taken;
