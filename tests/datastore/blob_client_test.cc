@@ -178,7 +178,7 @@ TEST_CASE("repair asks first, and stores only what is missing") {
 }
 
 TEST_CASE("repair of what cannot be rebuilt says so") {
-  TestCluster cluster(OptionsFor(Over::kDirect, {.patience_ms = 50, .hedge_ms = 1000}));
+  TestCluster cluster(OptionsFor(Over::kDirect, {.patience_ms = 2'000, .hedge_ms = 10'000}));
   const WrittenBlob blob = cluster.Write(TestBytes(200'000, 1)).value();
   cluster.AwaitDurable(blob.id, kAll);
   cluster.Wipe(0);
@@ -318,7 +318,7 @@ TEST_CASE("a write that never gets enough nodes ends with UNAVAILABLE") {
 }
 
 TEST_CASE("a read of too few fragments is UNAVAILABLE while they may come back") {
-  TestCluster cluster(OptionsFor(Over::kDirect, {.patience_ms = 50, .hedge_ms = 1000}));
+  TestCluster cluster(OptionsFor(Over::kDirect, {.patience_ms = 2'000, .hedge_ms = 10'000}));
   const std::string bytes = TestBytes(100'000, 1);
   const WrittenBlob blob = cluster.Write(bytes).value();
   cluster.AwaitDurable(blob.id, kAll);
