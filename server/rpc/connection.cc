@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <chrono>
 #include <exception>
 #include <utility>
 #include <vector>
@@ -27,6 +28,13 @@ constexpr size_t kTurnBytes = 256 << 10;
 // kernel at once).
 constexpr size_t kWriteBytes = 1 << 20;
 constexpr size_t kWritePieces = 64;
+
+// What a request is taken to need for its reply until that is there: more than most, less than a
+// READ of a MiB.
+constexpr size_t kReplyEstimate = 64 << 10;
+
+// How often who is held up by the server's budget looks again.
+constexpr auto kBudgetPause = std::chrono::milliseconds(50);
 
 constexpr uint32_t kLastFragmentBit = 0x80000000;
 
@@ -67,7 +75,10 @@ Connection::Connection(boost::asio::ip::tcp::socket socket,
       assembler_(environment.limits.max_record_bytes),
       last_record_ms_(environment.now_ms()) {}
 
-Connection::~Connection() { Metrics().requests.Add(-static_cast<int64_t>(requests_)); }
+Connection::~Connection() {
+  Metrics().requests.Add(-static_cast<int64_t>(requests_));
+  environment_.budget->Change(-charged_bytes_);
+}
 
 void Connection::Start() {
   boost::system::error_code ignored;  // a connection that is gone already shows that when read
@@ -86,6 +97,7 @@ awaitable<void> Connection::ReadLoop() {
   while (!closed_ && !draining_) {
     while (auto record = assembler_.Next()) {
       if (!StartRequest(std::move(*record))) assembler_.Fail();
+      Charge();
       while (Full() && !closed_) co_await WaitForRoom();
       if (closed_ || draining_) co_return;
     }
@@ -94,7 +106,10 @@ awaitable<void> Connection::ReadLoop() {
       Close();
     } else {
       NoteRecordBegin();
-      co_await ReadMore();
+      Charge();
+      // A large record that has begun is finished: that, or its time limit, gives its bytes back.
+      const bool may_begin = assembler_.held_bytes() > 0 || !environment_.budget->Spent();
+      co_await (may_begin ? ReadMore() : WaitForBudget());
     }
   }
 }
@@ -118,6 +133,24 @@ awaitable<void> Connection::ReadMore() {
     Close();
   }
   turn_bytes_ = 0;
+}
+
+// Who has nothing to say does not keep looking.
+awaitable<void> Connection::WaitForBudget() {
+  co_await socket_.async_wait(boost::asio::ip::tcp::socket::wait_read, kUseTuple);
+  held_up_ = true;
+  while (!closed_ && !draining_ && environment_.budget->Spent()) {
+    room_.expires_after(kBudgetPause);
+    co_await room_.async_wait(kUseTuple);
+  }
+  held_up_ = false;
+  if (record_began_ms_ != 0) record_began_ms_ = environment_.now_ms();  // the wait was our doing
+}
+
+void Connection::Charge() {
+  const auto held = static_cast<int64_t>(assembler_.held_bytes() + request_bytes_ + reply_bytes_ +
+                                         requests_ * kReplyEstimate);
+  environment_.budget->Change(held - std::exchange(charged_bytes_, held));
 }
 
 // A record that has begun must become complete in time.
@@ -188,6 +221,7 @@ void Connection::Answer(const std::string& header, const BufferList& body, size_
   reply.pieces.insert(reply.pieces.end(), body.begin(), body.end());
   reply.bytes = TotalBytes(reply.pieces);
   reply_bytes_ += reply.bytes;
+  Charge();
   if (reply_bytes_ > environment_.limits.max_reply_bytes) {
     Metrics().timed_out.Add();
     return Close();
@@ -234,6 +268,7 @@ void Connection::EndRequest(size_t record_bytes) {
   --requests_;
   request_bytes_ -= record_bytes;
   Metrics().requests.Add(-1);
+  Charge();
   if (!Full()) room_.cancel();
 }
 
@@ -279,8 +314,8 @@ void Connection::CheckTimeouts() {
   const int64_t quiet_ms = now - last_record_ms_;
   const bool idle = requests_ == 0 && quiet_ms > (seen_record_ ? limits.idle_timeout_ms
                                                                : limits.first_record_timeout_ms);
-  const bool half_record =
-      !Full() && record_began_ms_ != 0 && now - record_began_ms_ > limits.record_timeout_ms;
+  const bool half_record = !Full() && !held_up_ && record_began_ms_ != 0 &&
+                           now - record_began_ms_ > limits.record_timeout_ms;
   const bool not_taken = writing_ && now - write_began_ms_ > limits.write_timeout_ms;
   if (!idle && !half_record && !not_taken) return;
   Metrics().timed_out.Add();

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "common/buffer.h"
+#include "server/rpc/byte_budget.h"
 #include "server/rpc/program.h"
 #include "server/rpc/record_assembler.h"
 
@@ -40,6 +41,7 @@ struct ConnectionEnvironment {
   Program* program = nullptr;
   ConnectionLimits limits;
   const std::function<int64_t()> now_ms;
+  ByteBudget* budget = nullptr;
 };
 
 // On the thread of its socket's executor only. Lives until it is closed and the last of its
@@ -72,6 +74,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void EndRequest(size_t record_bytes);
   bool Full() const;
   boost::asio::awaitable<void> WaitForRoom();
+  boost::asio::awaitable<void> WaitForBudget();
+  void Charge();
   void Write();
   void Written(const boost::system::error_code& error, size_t bytes);
   void CloseIfDrained();
@@ -86,6 +90,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const uint64_t id_;
   boost::asio::ip::tcp::socket socket_;
   boost::asio::steady_timer room_;  // cancelled when a request ends
+  bool held_up_ = false;            // waits for the server's budget
+  int64_t charged_bytes_ = 0;       // to the server's budget
   RecordAssembler assembler_;
 
   size_t turn_bytes_ = 0;  // read since others of this thread had their turn

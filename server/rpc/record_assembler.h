@@ -43,6 +43,9 @@ class RecordAssembler {
   // Whether a record has begun that is not complete.
   bool in_record() const { return record_ != nullptr || fragments_ > 0 || unread() > 0; }
 
+  // Size of the buffer of a large record that is not complete; 0 without one.
+  size_t held_bytes() const { return record_ == nullptr ? 0 : record_->size(); }
+
   // Gives memory back if nothing is in it.
   void ReleaseIfIdle();
 

@@ -57,7 +57,8 @@ struct TcpServer::Impl : std::enable_shared_from_this<TcpServer::Impl> {
 
   Impl(ServerOptions o, IoPool* io, const Clock* clock)
       : options(std::move(o)),
-        environment{nullptr, options.limits, [clock] { return clock->MonotonicMs(); }} {
+        budget(options.max_held_bytes),
+        environment{nullptr, options.limits, [clock] { return clock->MonotonicMs(); }, &budget} {
     for (size_t i = 0; i < io->size(); ++i) shards.emplace_back(io->at(i));
   }
 
@@ -81,6 +82,7 @@ struct TcpServer::Impl : std::enable_shared_from_this<TcpServer::Impl> {
 
   // Constant once it serves.
   const ServerOptions options;
+  ByteBudget budget;
   ConnectionEnvironment environment;
   std::deque<Shard> shards;
   std::deque<Listener> listeners;

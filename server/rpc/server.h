@@ -19,6 +19,9 @@ struct ServerOptions {
   uint16_t port = 0;                   // 0: any
   size_t max_connections = 25'000;     // as EFS; one more is accepted and closed at once
   ConnectionLimits limits;
+  // Of all connections together: requests, replies, records that are being received. Beyond it
+  // nothing more is read until some of it is done.
+  size_t max_held_bytes = size_t{256} << 20;
 };
 
 class TcpServer {

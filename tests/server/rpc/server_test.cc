@@ -85,8 +85,10 @@ void WaitFor(const Condition& condition) {
 }
 
 struct TestServer {
-  explicit TestServer(ConnectionLimits limits = {}, size_t max_connections = 100) {
+  explicit TestServer(ConnectionLimits limits = {}, size_t max_connections = 100,
+                      size_t max_held_bytes = size_t{256} << 20) {
     ServerOptions options;
+    options.max_held_bytes = max_held_bytes;
     options.addresses = {"127.0.0.1"};
     options.limits = limits;
     options.max_connections = max_connections;
@@ -204,6 +206,52 @@ TEST_CASE("no more requests are taken than may be in flight") {
     for (size_t i = 0; i < batch; ++i) REQUIRE(client.ReceiveRecord().has_value());
     left -= batch;
   }
+}
+
+TEST_CASE("all connections together hold only so much") {
+  constexpr size_t kClients = 20;
+  constexpr size_t kAtOnce =
+      4 + 1;  // by the estimate of 64 KiB each; two threads may begin at once
+  TestServer test({}, 100, size_t{4} * (64 << 10));
+  std::vector<std::unique_ptr<RpcClient>> clients;
+  for (size_t i = 0; i < kClients; ++i) {
+    clients.push_back(std::make_unique<RpcClient>(test.server->port()));
+    RpcClient& client = *clients.back();
+    REQUIRE(client.SendRecord(client.Call(kProgram, kVersion, kHold, "12345678")));
+  }
+  size_t released = 0;
+  while (released < kClients) {
+    WaitFor([&] { return test.program.held() >= std::min<size_t>(4, kClients - released); });
+    const size_t held = test.program.held();
+    CHECK(held <= kAtOnce);
+    test.program.Release();
+    released += held;
+  }
+  for (auto& client : clients) CHECK(client->ReceiveRecord().has_value());
+}
+
+TEST_CASE("half a record that holds everybody up ends in time, and a whole one is taken") {
+  ConnectionLimits limits;
+  limits.record_timeout_ms = 2'000;
+  TestServer test(limits, 100, 128 << 10);
+  RpcClient finishes(test.server->port());
+  RpcClient hogs(test.server->port());
+  RpcClient waits(test.server->port());
+  const std::string large = finishes.Call(kProgram, kVersion, kEcho, std::string(150'000, 'x'));
+  const std::string mark("\x80\x02", 2);
+  const auto begin = [&](RpcClient& client) {
+    const auto size = static_cast<uint32_t>(large.size());
+    return client.SendBytes(mark + static_cast<char>(size >> 8) + static_cast<char>(size) +
+                            large.substr(0, 50'000));
+  };
+  REQUIRE(large.size() >> 16 == 2);
+  REQUIRE(begin(finishes));
+  REQUIRE(finishes.SendBytes(large.substr(50'000)));
+  CHECK(finishes.ReceiveRecord().has_value());
+  REQUIRE(begin(hogs));
+  REQUIRE(waits.SendRecord(waits.Call(kProgram, kVersion, kEcho, "12345678")));
+  CHECK(hogs.PeerCloses());
+  CHECK(waits.ReceiveRecord().has_value());
 }
 
 TEST_CASE("a client that does not take its replies is cut off") {
