@@ -22,11 +22,21 @@ inline void TsanAcquire([[maybe_unused]] const void* address) {
 #endif
 }
 
-// A callback on `address`, which comes after those before it.
+// Stands for the network of a process that talks to itself: what was sent comes before what is
+// received.
+inline constexpr char kTsanNetwork = 0;
+
+// A callback on `address`, which comes after those before it, and after whatever was sent.
 class TsanHandOver {
  public:
-  explicit TsanHandOver(const void* address) : address_(address) { TsanAcquire(address_); }
-  ~TsanHandOver() { TsanRelease(address_); }
+  explicit TsanHandOver(const void* address) : address_(address) {
+    TsanAcquire(address_);
+    TsanAcquire(&kTsanNetwork);
+  }
+  ~TsanHandOver() {
+    TsanRelease(&kTsanNetwork);
+    TsanRelease(address_);
+  }
   TsanHandOver(const TsanHandOver&) = delete;
   TsanHandOver& operator=(const TsanHandOver&) = delete;
 

@@ -55,6 +55,7 @@ void ClientStream::Flush() {
     batch = outbox_.TakeBatch();
   }
   write_ = ToGrpc(batch);
+  TsanRelease(&kTsanNetwork);
   StartWrite(&write_);
 }
 

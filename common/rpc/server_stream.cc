@@ -102,6 +102,7 @@ void ServerStream::Step() {
   }
   if (batch.empty()) return;
   write_ = ToGrpc(batch);
+  TsanRelease(&kTsanNetwork);
   StartWrite(&write_);
 }
 

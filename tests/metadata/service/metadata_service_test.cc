@@ -76,9 +76,13 @@ TEST_CASE("every request takes effect once, whatever is lost and whoever dies") 
   std::vector<std::thread> threads;
   std::vector<std::unique_ptr<MetadataClient>> clients;
   for (int t = 0; t < kThreads; ++t) clients.push_back(cluster.MakeClient());
+  std::vector<Session> sessions;
+  for (int t = 0; t < kThreads; ++t) {
+    sessions.emplace_back(clients[t].get(), "c" + std::to_string(t));
+  }
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
-      Session session(clients[t].get(), "c" + std::to_string(t));
+      Session& session = sessions[t];
       for (int i = 0; i < kFiles; ++i) {
         const std::string name = std::to_string(t) + "-" + std::to_string(i);
         const pb::SegmentRequest request = session.Next({PutRoot(), Make(name)});
