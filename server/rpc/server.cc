@@ -143,14 +143,16 @@ void TcpServer::Impl::Adopt(Shard& shard, tcp::socket socket) {
   open_connections.Add(1);
   Began();
   const uint64_t id = next_connection_id++;
-  // Counted from here to the destructor, wherever that runs.
+  // Counted from here to the destructor, wherever that runs. The deleter lasts as long as the weak
+  // pointer in the shard, so it must not go on holding this.
   auto self = shared_from_this();
   std::shared_ptr<Connection> connection(new Connection(std::move(socket), environment, id),
-                                         [self](Connection* gone) {
+                                         [held = self](Connection* gone) mutable {
+                                           const auto impl = std::move(held);
                                            delete gone;
-                                           --self->connections;
-                                           self->open_connections.Add(-1);
-                                           self->Ended();
+                                           --impl->connections;
+                                           impl->open_connections.Add(-1);
+                                           impl->Ended();
                                          });
   boost::asio::post(shard.context, [self, &shard, id, connection = std::move(connection)] {
     if (shard.stopping) return connection->Close();
