@@ -16,6 +16,18 @@ bool WorkerPool::Submit(Job& job) {
   return true;
 }
 
+bool WorkerPool::RunOne() {
+  Job job;
+  {
+    MutexLock lock(mu_);
+    if (queue_.empty()) return false;
+    job = std::move(queue_.front());
+    queue_.pop_front();
+  }
+  job(true);
+  return true;
+}
+
 void WorkerPool::Stop() {
   {
     MutexLock lock(mu_);

@@ -23,6 +23,10 @@ class WorkerPool {
   // False: the queue is full, or the pool has stopped; the job was not taken. Any thread.
   [[nodiscard]] bool Submit(Job& job);
 
+  // For a pool of no threads, whose owner has them all (a simulator): runs the oldest job on the
+  // calling thread. False: there is none.
+  bool RunOne();
+
   // Runs what is queued and ends the threads. Not from a job.
   void Stop();
 

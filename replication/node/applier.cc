@@ -73,6 +73,15 @@ void Applier::Run() {
   }
 }
 
+bool Applier::RunQueued() {
+  if (Idle()) return false;  // submitted by this very thread, so nothing comes meanwhile
+  std::vector<ApplyTask> tasks = Take();
+  const size_t count = tasks.size();
+  Carry(std::move(tasks));
+  done_.fetch_add(count, std::memory_order_release);
+  return count > 0;
+}
+
 // Entries of consecutive tasks become one Apply, up to a task that has more to do than entries.
 void Applier::Carry(std::vector<ApplyTask> tasks) {
   std::vector<ApplyTask::Item> items;

@@ -39,6 +39,9 @@ class Applier {
   ~Applier() { Stop(); }
 
   void Start();
+  // In place of Start, for the simulator, which has one thread: carries out what is queued, as one
+  // turn of the thread would. False: nothing was.
+  bool RunQueued();
   // Finishes the Apply under way; what is queued is dropped: contexts as UNKNOWN, barriers as
   // UNAVAILABLE.
   void Stop();

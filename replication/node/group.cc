@@ -53,6 +53,10 @@ Group::Group(GroupId id, raft::RaftOptions options, raft::DurableState durable,
 
 void Group::Start() {
   applier_.Start();
+  StartWithoutThread();
+}
+
+void Group::StartWithoutThread() {
   if (voters_ == 1) core_.Campaign();
 }
 

@@ -35,6 +35,10 @@ class Group {
 
   // Begins to apply. A lone voter need not wait for an election.
   void Start();
+  // In place of Start, for the simulator: no thread is made; ApplyQueued does the applier's work
+  // and returns false if there was none.
+  void StartWithoutThread();
+  bool ApplyQueued() { return applier_.RunQueued(); }
   // Everything that waits here is dropped.
   void Stop();
 
@@ -56,6 +60,7 @@ class Group {
 
   GroupId id() const { return id_; }
   GroupStatus Status() const;
+  const raft::Raft& core() const { return core_; }  // for checkers
 
   bool dirty = false;  // has input that Process has not seen
 
