@@ -32,7 +32,6 @@ Group::Group(GroupId id, raft::RaftOptions options, raft::DurableState durable,
              StateMachine* machine, Inbox* inbox, uint64_t flush_log_bytes)
     : id_(id),
       flush_log_bytes_(flush_log_bytes),
-      voters_(options.voters.size()),
       core_(options, durable),
       applier_(id, machine, inbox),
       handed_out_(durable.applied_index),
@@ -57,7 +56,7 @@ void Group::Start() {
 }
 
 void Group::StartWithoutThread() {
-  if (voters_ == 1) core_.Campaign();
+  if (core_.configuration().Voters().size() == 1) core_.Campaign();
 }
 
 void Group::Stop() {
@@ -154,7 +153,7 @@ void Group::DropPendingAfter(uint64_t index) {
 void Group::AppendProposals() {
   std::vector<Proposal> accepted;
   for (Proposal& proposal : std::exchange(proposals_, {})) {
-    if (!core_.leads()) {
+    if (!core_.accepts_proposals()) {  // it does not lead, or hands leadership over
       proposal.context->OnDropped(NotLeader());
     } else if (!proposal.ticket.held()) {
       proposal.context->OnDropped(absl::UnavailableError("too many proposals in flight"));

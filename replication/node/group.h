@@ -94,7 +94,6 @@ class Group {
 
   const GroupId id_;
   const uint64_t flush_log_bytes_;
-  const size_t voters_;
   raft::Raft core_;
   Applier applier_;
   bool failed_ = false;

@@ -45,7 +45,7 @@ absl::Status RaftNode::Start() {
 
 absl::Status RaftNode::OpenGroup(GroupId id, StateMachine* machine) {
   raft::RaftOptions raft;
-  auto durable = LoadGroup(id, machine, raft.voters);
+  auto durable = LoadGroup(id, machine);
   if (!durable.ok()) return durable.status();
   raft.id = options_.node_id;
   raft.heartbeat_ticks = options_.heartbeat_ticks;
@@ -59,8 +59,7 @@ absl::Status RaftNode::OpenGroup(GroupId id, StateMachine* machine) {
 }
 
 // Log and state machine must fit: entries between them may be missing neither here nor there.
-absl::StatusOr<raft::DurableState> RaftNode::LoadGroup(GroupId id, StateMachine* machine,
-                                                       std::vector<NodeId>& voters) {
+absl::StatusOr<raft::DurableState> RaftNode::LoadGroup(GroupId id, StateMachine* machine) {
   const uint64_t applied = machine->AppliedIndex();
   auto log = store_->Load(id, applied + 1);
   if (!log.ok()) return log.status();
@@ -71,7 +70,7 @@ absl::StatusOr<raft::DurableState> RaftNode::LoadGroup(GroupId id, StateMachine*
                      ", but the log in ", options_.directory, " holds ", contents.first_index,
                      " to ", contents.last_index, ": one of them was lost or replaced"));
   }
-  voters = log->voters;
+  std::vector<NodeId> voters = log->voters;
   if (voters.empty()) {
     voters = options_.voters;
     GroupWrite first;
@@ -83,7 +82,9 @@ absl::StatusOr<raft::DurableState> RaftNode::LoadGroup(GroupId id, StateMachine*
     return absl::FailedPreconditionError(
         absl::StrCat("node ", options_.node_id, " is not a voter of group ", id));
   }
-  return raft::DurableState{log->hard_state, std::move(log->contents), applied};
+  raft::DurableState durable{log->hard_state, std::move(log->contents), applied, {}, {}};
+  durable.configuration = raft::Normalized({std::move(voters), {}, {}});
+  return durable;
 }
 
 void RaftNode::Stop() {

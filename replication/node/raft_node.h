@@ -35,8 +35,7 @@ class RaftNode final : public ReplicaNode {
 
  private:
   absl::Status OpenGroup(GroupId id, StateMachine* machine);
-  absl::StatusOr<raft::DurableState> LoadGroup(GroupId id, StateMachine* machine,
-                                               std::vector<NodeId>& voters);
+  absl::StatusOr<raft::DurableState> LoadGroup(GroupId id, StateMachine* machine);
   void Receive(pb::RaftMessageBatch batch);
 
   // Loop thread.

@@ -19,7 +19,11 @@ uint64_t NextRandom(uint64_t& state) {
 }  // namespace
 
 void Raft::TickElection() {
-  if (++election_elapsed_ >= election_timeout_) Campaign();
+  ++ticks_since_leader_;
+  if (++election_elapsed_ < election_timeout_) return;
+  if (CanCampaign()) return Campaign();
+  leader_ = 0;
+  ResetElectionTimer();
 }
 
 void Raft::ResetElectionTimer() {
@@ -44,13 +48,23 @@ void Raft::BecomeFollower(uint64_t term, NodeId leader) {
   votes_.clear();
   progress_.clear();
   reads_.clear();
+  snapshots_to_send_.clear();
+  transferee_ = 0;
+  lease_void_ = false;
   DropBarriers();
   ResetElectionTimer();
 }
 
+// One that has no vote cannot win; one that is having its log replaced could boast of what it is
+// about to forget.
+bool Raft::CanCampaign() const {
+  return configuration().IsVoter(options_.id) && !installing_.has_value();
+}
+
 void Raft::Campaign() {
-  if (leads()) return;
-  BecomePreCandidate();
+  if (leads() || !CanCampaign()) return;
+  const bool alone = configuration().Voters().size() == 1;
+  if (alone || !PromisedToLeader()) BecomePreCandidate();
 }
 
 // Asks whether an election could be won before it disturbs anybody with a new term.
@@ -59,32 +73,32 @@ void Raft::BecomePreCandidate() {
   leader_ = 0;
   votes_.clear();
   ResetElectionTimer();
-  for (const NodeId voter : options_.voters) {
-    if (voter == options_.id) continue;
-    pb::RaftMessage m = MakeMessage(pb::RaftMessage::PRE_VOTE, voter);
-    m.set_term(hard_.term + 1);
-    m.set_log_index(log_.last_index());
-    m.set_log_term(log_.last_term());
-    Reply(std::move(m));
-  }
+  AskForVotes(pb::RaftMessage::PRE_VOTE, false);
   CountVote(options_.id, true);
 }
 
-void Raft::BecomeCandidate() {
+void Raft::BecomeCandidate(bool transfer) {
   role_ = Role::kCandidate;
   leader_ = 0;
   ++hard_.term;
   hard_.voted_for = options_.id;
   votes_.clear();
   ResetElectionTimer();
-  for (const NodeId voter : options_.voters) {
+  AskForVotes(pb::RaftMessage::VOTE, transfer);
+}
+
+void Raft::AskForVotes(pb::RaftMessage::Type type, bool transfer) {
+  const bool pre_vote = type == pb::RaftMessage::PRE_VOTE;
+  for (const NodeId voter : configuration().Voters()) {
     if (voter == options_.id) continue;
-    pb::RaftMessage m = MakeMessage(pb::RaftMessage::VOTE, voter);
+    pb::RaftMessage m = MakeMessage(type, voter);
+    if (pre_vote) m.set_term(hard_.term + 1);
     m.set_log_index(log_.last_index());
     m.set_log_term(log_.last_term());
-    // Not before the vote for itself and the log it boasts of are durable: a crash must not make
-    // it ask again in this term with less.
-    SendWhenDurable(std::move(m));
+    m.set_transfer(transfer);
+    // A vote not before the one for itself and the log it boasts of are durable: a crash must not
+    // make it ask again in this term with less.
+    pre_vote ? Reply(std::move(m)) : SendWhenDurable(std::move(m));
   }
 }
 
@@ -100,9 +114,8 @@ void Raft::BecomeLeader() {
   ResetElectionTimer();
   heartbeat_elapsed_ = 0;
   progress_.clear();
-  for (const NodeId voter : options_.voters) {
-    if (voter != options_.id) progress_.emplace(voter, Progress(log_.last_index() + 1));
-  }
+  UpdateMembers();
+  for (auto& [node, progress] : progress_) progress.recently_active = false;
   // Entries of earlier terms commit, and read barriers hold, once an entry of this term does
   // (paper 5.4.2, 8).
   AppendOwn(EntryKind::kNoOp, nullptr);
@@ -120,7 +133,8 @@ void Raft::HandleVoteRequest(const pb::RaftMessage& m) {
   const bool pre_vote = m.type() == pb::RaftMessage::PRE_VOTE;
   const bool free_to_vote = hard_.voted_for == m.from() || (hard_.voted_for == 0 && leader_ == 0) ||
                             (pre_vote && m.term() > hard_.term);
-  const bool granted = free_to_vote && LogIsUpToDate(m);
+  const bool promised = PromisedToLeader() && !m.transfer();
+  const bool granted = free_to_vote && !promised && LogIsUpToDate(m);
   pb::RaftMessage reply = MakeMessage(
       pre_vote ? pb::RaftMessage::PRE_VOTE_REPLY : pb::RaftMessage::VOTE_REPLY, m.from());
   reply.set_reject(!granted);
@@ -143,24 +157,25 @@ void Raft::HandleVoteReply(const pb::RaftMessage& m) {
 
 void Raft::CountVote(NodeId voter, bool granted) {
   votes_.emplace(voter, granted);
-  const size_t quorum = QuorumOf(options_.voters.size());
-  const size_t yes = std::count_if(votes_.begin(), votes_.end(), [](auto& v) { return v.second; });
-  if (yes >= quorum) {
-    if (role_ == Role::kPreCandidate) return BecomeCandidate();
-    return BecomeLeader();
+  switch (CountVotes(configuration(), votes_)) {
+    case VoteOutcome::kWon:
+      return role_ == Role::kPreCandidate ? BecomeCandidate(false) : BecomeLeader();
+    case VoteOutcome::kLost:
+      return BecomeFollower(hard_.term, 0);
+    case VoteOutcome::kPending:
+      return;
   }
-  if (votes_.size() - yes > options_.voters.size() - quorum) BecomeFollower(hard_.term, 0);
 }
 
 // Thesis 6.2: a leader that no longer hears from a majority stops, so that its clients look for
 // another one.
 void Raft::CheckQuorum() {
-  size_t active = 1;
-  for (auto& [node, progress] : progress_) {
-    if (progress.recently_active) ++active;
-    progress.recently_active = false;
-  }
-  if (active < QuorumOf(options_.voters.size())) BecomeFollower(hard_.term, 0);
+  const bool active = HasQuorum(configuration(), [&](NodeId voter) {
+    const auto found = progress_.find(voter);
+    return voter == options_.id || (found != progress_.end() && found->second.recently_active);
+  });
+  for (auto& [node, progress] : progress_) progress.recently_active = false;
+  if (!active) BecomeFollower(hard_.term, 0);
 }
 
 }  // namespace openefs::replication::raft

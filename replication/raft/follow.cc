@@ -18,23 +18,29 @@ Entry TakeEntry(pb::RaftEntry& from) {
 
 }  // namespace
 
-void Raft::HandleHeartbeat(const pb::RaftMessage& m) {
-  if (leads()) return;  // two leaders in one term cannot be; the sender is corrupt
+void Raft::NoteLeader(const pb::RaftMessage& m) {
   if (role_ != Role::kFollower || leader_ != m.from()) BecomeFollower(m.term(), m.from());
   election_elapsed_ = 0;
+  ticks_since_leader_ = 0;
   truncate_below_ = std::max(truncate_below_, m.truncate_below());
-  CommitTo(std::min(m.commit(), log_.last_index()));
+}
+
+void Raft::HandleHeartbeat(const pb::RaftMessage& m) {
+  if (leads()) return;  // two leaders in one term cannot be; the sender is corrupt
+  NoteLeader(m);
+  if (!installing_.has_value()) CommitTo(std::min(m.commit(), log_.last_index()));
   pb::RaftMessage reply = MakeMessage(pb::RaftMessage::HEARTBEAT_REPLY, m.from());
   reply.set_read_barrier(m.read_barrier());
+  if (options_.lease.enabled()) reply.set_lease_time(m.lease_time());
   Reply(std::move(reply));
 }
 
 void Raft::HandleAppend(pb::RaftMessage& m) {
   if (leads()) return;
   if (!AppendIsSane(m)) return;
-  if (role_ != Role::kFollower || leader_ != m.from()) BecomeFollower(m.term(), m.from());
-  election_elapsed_ = 0;
-  truncate_below_ = std::max(truncate_below_, m.truncate_below());
+  NoteLeader(m);
+  // As if lost, while the log is being replaced: the leader sends again what is missing then.
+  if (installing_.has_value()) return;
   if (m.log_index() < hard_.commit) return AcknowledgeAppend(m.from(), hard_.commit);
   if (!log_.Matches(m.log_index(), m.log_term())) return RejectAppend(m);
   // As if lost: the leader sends it again when the state machine has caught up.
@@ -45,13 +51,18 @@ void Raft::HandleAppend(pb::RaftMessage& m) {
   AcknowledgeAppend(m.from(), last);
 }
 
-// Consecutive, and of terms that do not fall.
+// Consecutive, of terms that do not fall and kinds that are known.
 bool Raft::AppendIsSane(const pb::RaftMessage& m) const {
   uint64_t index = m.log_index();
   uint64_t term = m.log_term();
   for (const pb::RaftEntry& entry : m.entries()) {
     if (entry.index() != ++index || entry.term() < term || entry.term() > m.term()) return false;
     term = entry.term();
+    if (entry.kind() < pb::RaftEntry::NORMAL || entry.kind() > pb::RaftEntry::CONFIGURATION) {
+      return false;
+    }
+    const bool configuration = entry.kind() == pb::RaftEntry::CONFIGURATION;
+    if (configuration && !DecodeConfiguration(entry.data()).has_value()) return false;
   }
   return true;
 }
@@ -63,6 +74,10 @@ void Raft::StoreEntries(pb::RaftMessage& m) {
     if (entry.index() <= log_.last_index()) {
       OPENEFS_CHECK(entry.index() > hard_.commit);  // leader completeness
       log_.TruncateFrom(entry.index());
+      history_.TruncateFrom(entry.index());
+    }
+    if (entry.kind() == pb::RaftEntry::CONFIGURATION) {
+      history_.Append(entry.index(), *DecodeConfiguration(entry.data()));
     }
     log_.Append(TakeEntry(entry));
   }

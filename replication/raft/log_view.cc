@@ -84,6 +84,15 @@ void LogView::CompactTo(uint64_t first_index) {
   cache_first_ = std::max(cache_first_, first_index);
 }
 
+void LogView::Reset(uint64_t index, uint64_t term) {
+  first_index_ = cache_first_ = next_unwritten_ = index + 1;
+  last_index_ = stable_index_ = index;
+  runs_ = {{index, term}};
+  cache_.clear();
+  cached_bytes_ = 0;
+  writes_.clear();
+}
+
 std::vector<Entry> LogView::Slice(uint64_t low, size_t max_entries, size_t max_bytes) const {
   std::vector<Entry> slice;
   if (!InMemory(low)) return slice;

@@ -53,6 +53,10 @@ class LogView {
   // Forgets entries below `first_index`, which must be durable and is at most last_index + 1.
   void CompactTo(uint64_t first_index);
 
+  // A snapshot took the place of everything: the log is empty and goes on after `index`. Writes
+  // that are under way no longer count.
+  void Reset(uint64_t index, uint64_t term);
+
   // Recent entries from `low` on, at most `max_entries` and, beyond the first, `max_bytes`. Empty
   // if `low` is not in memory (see InMemory) or past the end.
   std::vector<Entry> Slice(uint64_t low, size_t max_entries, size_t max_bytes) const;

@@ -22,9 +22,9 @@ struct FlightLimits {
 class Progress {
  public:
   enum class State {
-    kProbe,          // where the logs agree is not known: one message at a time
-    kReplicate,      // pipelining
-    kNeedsSnapshot,  // it wants entries that the log no longer holds
+    kProbe,      // where the logs agree is not known: one message at a time
+    kReplicate,  // pipelining
+    kSnapshot,   // it wants entries that the log no longer holds
   };
 
   explicit Progress(uint64_t next) : next_(next) {}
@@ -40,7 +40,8 @@ class Progress {
   void Sent(uint64_t last, size_t bytes);
 
   // The follower has everything up to `index`. False if that was known.
-  bool Acknowledged(uint64_t index);
+  // While it wants a snapshot, only what reaches the log's front again (`first_index`) helps.
+  bool Acknowledged(uint64_t index, uint64_t first_index);
 
   // It has not what preceded an append; entries up to `agree` may still be the same.
   void BackUpTo(uint64_t agree);
@@ -53,11 +54,16 @@ class Progress {
   bool StalledSinceLastCheck();
   void ProbeAgain() { probe_sent_ = false; }
 
-  void NeedSnapshot() { state_ = State::kNeedsSnapshot; }
+  // It can only go on from a snapshot.
+  void NeedSnapshot();
+  // A snapshot of entry `index` is on its disk and will be installed: entries after it follow.
+  void SnapshotSent(uint64_t index);
 
-  bool recently_active = false;  // heard of since the last quorum check
-  uint64_t read_barrier = 0;     // largest barrier it has echoed in this term
-  bool read_pending = false;     // its entries are being read from disk
+  bool snapshot_requested = false;  // and not answered yet
+  bool recently_active = false;     // heard of since the last quorum check
+  uint64_t read_barrier = 0;        // largest barrier it has echoed in this term
+  uint64_t lease_time = 0;          // latest of the leader's own times it has echoed in this term
+  bool read_pending = false;        // its entries are being read from disk
 
  private:
   struct Flight {

@@ -2,13 +2,18 @@
 // thread or randomness: time comes as ticks, randomness as a seed, and disk and state machine are
 // peers that acknowledge what Ready handed them.
 //
-//   Tick, Step, Propose, ReadBarrier, OnPersisted, OnApplied, OnEntriesRead
-//     -> TakeReady -> {messages, writes, committed entries, barriers, role}
+//   Tick, Step, Propose, ReadBarrier, OnPersisted, OnApplied, OnEntriesRead,
+//   ProposeConfiguration, TransferLeadership, InstallSnapshot, OnSnapshotInstalled, OnSnapshotSent
+//     -> TakeReady -> {messages, writes, committed entries, barriers, snapshots, configuration}
 //
 // On top of the paper: PreVote and CheckQuorum (thesis 9.6, 6.2), a no-op at the start of a term,
-// read barriers (thesis 6.4), pipelining with bounded flight, fast back-up over conflicts. The
-// leader's disk write runs beside replication: its own log counts towards a quorum only once
-// durable, and no replica hands out entries to apply that are not durable on itself.
+// read barriers (thesis 6.4), pipelining with bounded flight, fast back-up over conflicts, learners
+// and joint consensus, leadership transfer (thesis 3.10), snapshots (paper section 7), and read
+// leases as an option. The leader's disk write runs beside replication: its own log counts towards
+// a quorum only once durable, and no replica hands out entries to apply that are not durable on
+// itself.
+//
+// Snapshots: the core knows index, term and configuration; the bytes are the caller's affair.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +27,7 @@
 
 #include "common/ids.h"
 #include "proto/raft.pb.h"
+#include "replication/raft/configuration.h"
 #include "replication/raft/entry.h"
 #include "replication/raft/log_view.h"
 #include "replication/raft/progress.h"
@@ -39,15 +45,40 @@ enum class PlantedBug {
   kBarrierWithoutQuorum,  // a leader trusts itself
   kCountOwnUnstableLog,   // the leader's own log counts before it is durable
   kVoteForStaleLog,       // the candidate's log is not compared
+  // A configuration takes effect when it is committed, and by one majority instead of two.
+  kConfigurationWhenCommitted,
+  kOldAnswerConfirmsBarrier,  // any answer counts for all barriers, whichever number it echoes
+  kAnswerAfterDeposition,     // barriers that wait when leadership goes are released
+  kLeaseDuringTransfer,       // a lease is trusted while, and after, leadership is handed over
+  kLeaseOnStalledClock,       // a lease is judged by ticks, which a pause does not count
+  kVoteWithinLease,           // the promise behind a lease is forgotten with the term or a restart
+  kInstallOldSnapshot,        // a snapshot's index is not compared with the commit index
+};
+
+// Read leases: a leader that a majority answered answers read barriers without another round for a
+// while, because that majority promised to elect nobody else until then. Off by default: it trusts
+// clocks. All replicas of a group must have the same settings; one without never vouches.
+//
+// Safe as long as, measured over any span of the same length, the clocks (CLOCK_BOOTTIME, which
+// goes on in a suspended machine) that drive OnTime and Tick differ by less than the bound, and two
+// ticks are never closer together than tick_us.
+struct LeaseOptions {
+  uint64_t tick_us = 0;            // 0: no leases
+  uint64_t max_drift_percent = 5;  // of each clock from true time, either way
+
+  bool enabled() const { return tick_us != 0; }
 };
 
 struct RaftOptions {
   NodeId id = 0;
-  std::vector<NodeId> voters;  // includes `id`
   int heartbeat_ticks = 2;
   int election_ticks = 10;  // and up to twice that by chance
   uint64_t seed = 0;        // of the election timeouts
   FlightLimits flight;
+  // A learner that catches up must not crowd out the voters, whom writes wait for.
+  FlightLimits learner_flight = {.max_inflight_bytes = size_t{4} << 20,
+                                 .max_inflight_messages = 64};
+  LeaseOptions lease;
   // Entries kept in memory after they are durable and applied, for followers a little behind.
   size_t cache_bytes = size_t{16} << 20;
   // A follower that has not applied this much takes no more entries until it has.
@@ -60,6 +91,11 @@ struct DurableState {
   HardState hard_state;
   LogView::Contents log;  // `recent` reaches down to applied_index + 1
   uint64_t applied_index = 0;
+  // As of the log's front, that is of entry log.first_index - 1. Without voters: a replica that
+  // waits to be added to its group; it stands in no election.
+  Configuration configuration;
+  // Of the kConfiguration entries that the log holds, by index.
+  std::map<uint64_t, Configuration> configurations;
 };
 
 struct Ready {
@@ -89,32 +125,85 @@ struct Ready {
     uint64_t low = 0;
   };
   std::vector<LogRead> reads;
+
+  // Followers that want entries which the log no longer has: send a snapshot of this state machine
+  // and call OnSnapshotSent. Asked once until then, and only of followers that answer heartbeats.
+  struct SnapshotRequest {
+    NodeId follower = 0;
+    uint64_t term = 0;
+  };
+  std::vector<SnapshotRequest> snapshots_to_send;
+
+  // After the write above: replace the state machine by this snapshot, then the log (no entries,
+  // its front after meta.index, meta.configuration), durably; then OnSnapshotInstalled. Nothing is
+  // handed out to apply before.
+  std::optional<SnapshotMeta> install;
+
+  // The configuration in effect, when it or its being committed has changed.
+  struct ConfigurationNews {
+    Configuration configuration;
+    uint64_t index = 0;  // of its entry
+    bool committed = false;
+
+    friend bool operator==(const ConfigurationNews&, const ConfigurationNews&) = default;
+  };
+  std::optional<ConfigurationNews> configuration;
 };
 
 class Raft {
  public:
-  // `durable.log` ends at or after applied_index.
+  // `durable.log` ends at or after applied_index, and begins at or before applied_index + 1.
   Raft(RaftOptions options, DurableState durable);
 
   // ---- input ----
   void Tick();
   void Step(pb::RaftMessage message);
 
-  // Appends one entry each and returns the index of the first; 0 if this replica does not lead.
+  // With leases: a reading of the node's clock, taken after the barriers were asked for that are
+  // handed in next. Never goes back.
+  void OnTime(uint64_t now_us);
+
+  // Appends one entry each and returns the index of the first; 0 if this replica does not lead or
+  // hands leadership over (see accepts_proposals).
   uint64_t Propose(std::vector<std::shared_ptr<const std::string>> batch);
 
   // `id` grows from call to call. Comes back in Ready as released or dropped.
   void ReadBarrier(uint64_t id);
 
-  // Stands for election now, as if the timeout had passed.
+  // Stands for election now, as if the timeout had passed. Nothing happens on one that has no vote,
+  // installs a snapshot or, with leases, has vouched for a leader.
   void Campaign();
+
+  // Begins to change the group to `target` (not joint) and returns the index of the first entry
+  // about it, or 0: not leader, no entry of this term is committed yet, another change or a
+  // transfer is under way, `target` is not valid or what is in effect already. Other voters come
+  // into effect through a joint configuration; the leader appends the final one by itself. Whether
+  // new voters have caught up as learners first is for the caller to see (see progress).
+  uint64_t ProposeConfiguration(Configuration target);
+
+  // Hands leadership to a voter that gets what it lacks first; no proposals are taken meanwhile.
+  // Given up after one election timeout. False: not leader, `to` is no other voter of the
+  // (incoming) configuration or wants a snapshot, or another transfer is under way.
+  bool TransferLeadership(NodeId to);
 
   void OnPersisted(uint64_t write_id);
   void OnApplied(uint64_t index);
   void OnEntriesRead(const Ready::LogRead& read, std::vector<Entry> entries);
 
-  // Forgets entries below `first_index`: at most truncate_below() and what is applied.
+  // Forgets entries below `first_index`, at most those applied. A follower that wants them gets a
+  // snapshot; truncate_below() tells which nobody wants.
   void Compact(uint64_t first_index);
+
+  // What came of Ready::snapshots_to_send: a snapshot of entry `index` is whole on the follower's
+  // disk, or 0: it failed, which is tried again with a later heartbeat. Keep the log from `index` +
+  // 1 on until then, or another snapshot follows.
+  void OnSnapshotSent(NodeId follower, uint64_t index);
+
+  // A snapshot is whole and verified on this node's disk. True: Ready will say to install it.
+  // False: it is not wanted (its entries are here already, or another one is being installed).
+  bool InstallSnapshot(SnapshotMeta meta);
+  // State machine and log are replaced, durably. `index` is that of Ready::install.
+  void OnSnapshotInstalled(uint64_t index);
 
   // ---- output ----
   bool HasReady() const;
@@ -130,9 +219,25 @@ class Raft {
   const LogView& log() const { return log_; }
   // Leader: index of the no-op that opened the term.
   uint64_t term_start() const { return term_start_; }
-  // No voter needs entries below (from another replica).
+  // A hint: no member that the leader knows of needs entries below from another replica. A follower
+  // that is away, or gets a snapshot, holds it up without bound; see Compact.
   uint64_t truncate_below() const { return truncate_below_; }
+  // Leader: voters and learners but itself.
   const std::map<NodeId, Progress>& progress() const { return progress_; }
+
+  // Whether Propose would take something now.
+  bool accepts_proposals() const { return leads() && transferee_ == 0; }
+  NodeId transferee() const { return transferee_; }  // 0: no transfer under way
+
+  // In effect here, the index of its entry, and whether that is committed.
+  const Configuration& configuration() const;
+  uint64_t configuration_index() const { return history_.current_index(); }
+  bool configuration_committed() const { return configuration_index() <= hard_.commit; }
+  // As of entry `index`, in [first_index - 1, last_index].
+  const Configuration& ConfigurationAt(uint64_t index) const { return history_.At(index); }
+  // Of a state machine that has applied `index`; nothing if the log does not reach there any more.
+  std::optional<SnapshotMeta> SnapshotAt(uint64_t index) const;
+  bool installing() const { return installing_.has_value(); }
 
  private:
   // raft.cc
@@ -144,16 +249,17 @@ class Raft {
   void SendWhenDurable(pb::RaftMessage m);
   void Reply(pb::RaftMessage m);
   bool HardStateDurable() const;
-  bool IsVoter(NodeId node) const;
 
   // election.cc
   void TickElection();
   void BecomeFollower(uint64_t term, NodeId leader);
   void BecomePreCandidate();
-  void BecomeCandidate();
+  void BecomeCandidate(bool transfer);
   void BecomeLeader();
   void ResetElectionTimer();
   bool HeardFromLeaderLately() const;
+  bool CanCampaign() const;
+  void AskForVotes(pb::RaftMessage::Type type, bool transfer);
   bool LogIsUpToDate(const pb::RaftMessage& m) const;
   void HandleVoteRequest(const pb::RaftMessage& m);
   void HandleVoteReply(const pb::RaftMessage& m);
@@ -168,15 +274,36 @@ class Raft {
   void MaybeSendAppend(NodeId to, Progress& progress);
   void SendAppend(NodeId to, Progress& progress, uint64_t low, const std::vector<Entry>& entries);
   void BroadcastHeartbeat();
+  const FlightLimits& LimitsFor(NodeId node) const;
+  void NeedSnapshot(NodeId to, Progress& progress);
+  void MaybeRequestSnapshot(NodeId to, Progress& progress);
   void ProbeStalledFollowers();
+  void HandleRejection(const pb::RaftMessage& m, Progress& progress);
   void HandleAppendReply(const pb::RaftMessage& m);
   void HandleHeartbeatReply(const pb::RaftMessage& m);
   void MaybeCommit();
   void UpdateTruncateBelow();
 
+  // membership.cc
+  void AppendConfiguration(Configuration configuration);
+  void AdvanceConfiguration();
+  void UpdateMembers();
+  void LeaveLeadership();
+
+  // transfer.cc
+  void TickTransfer();
+  void ContinueTransfer();
+  void HandleTimeoutNow(const pb::RaftMessage& m);
+
+  // lease.cc
+  bool PromisedToLeader() const;
+  bool LeaseHolds() const;
+  void NoteLeaseAnswer(const pb::RaftMessage& m, Progress& progress) const;
+
   // follow.cc: the follower's side
   void HandleAppend(pb::RaftMessage& m);
   void HandleHeartbeat(const pb::RaftMessage& m);
+  void NoteLeader(const pb::RaftMessage& m);
   bool AppendIsSane(const pb::RaftMessage& m) const;
   void StoreEntries(pb::RaftMessage& m);
   void CommitTo(uint64_t index);
@@ -198,6 +325,7 @@ class Raft {
   uint64_t AppliableIndex() const;
   void TakeWrites(Ready& ready);
   void TakeCommitted(Ready& ready);
+  Ready::ConfigurationNews CurrentConfiguration() const;
 
   const RaftOptions options_;
 
@@ -208,6 +336,12 @@ class Raft {
   uint64_t applied_;
   uint64_t truncate_below_ = 0;
 
+  ConfigurationHistory history_;
+  Ready::ConfigurationNews configuration_told_;
+
+  std::optional<SnapshotMeta> installing_;
+  bool install_handed_out_ = false;
+
   Role role_ = Role::kFollower;
   NodeId leader_ = 0;
   uint64_t term_start_ = 0;
@@ -216,7 +350,14 @@ class Raft {
   int election_timeout_ = 0;
   uint64_t random_state_;
   std::map<NodeId, bool> votes_;
-  std::map<NodeId, Progress> progress_;  // leader only: the other voters
+  std::map<NodeId, Progress> progress_;  // leader only: the other members
+
+  NodeId transferee_ = 0;
+  int transfer_elapsed_ = 0;
+
+  uint64_t now_us_ = 0;         // of OnTime
+  bool lease_void_ = false;     // until the term ends: somebody was told to stand for election
+  int ticks_since_leader_ = 0;  // or since the start, when what was promised before is not known
 
   uint64_t last_write_id_ = 0;
   uint64_t persisted_write_id_ = 0;
@@ -229,6 +370,7 @@ class Raft {
   std::vector<pb::RaftMessage> messages_;
   std::vector<pb::RaftMessage> messages_after_write_;
   std::vector<Ready::LogRead> reads_;
+  std::vector<Ready::SnapshotRequest> snapshots_to_send_;
 };
 
 }  // namespace openefs::replication::raft

@@ -2,7 +2,7 @@
 // moment, or the term's no-op if that is not committed yet, and holds once a majority has answered
 // a heartbeat sent after it and that index is handed to the state machine. Barriers are numbered
 // monotonically, and a reply vouches only for the number it echoes: an old reply, however late,
-// cannot vouch for a new barrier.
+// cannot vouch for a new barrier. A read lease, where one is held, takes the place of the answers.
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -21,15 +21,19 @@ void Raft::ReadBarrier(uint64_t id) {
     return;
   }
   barriers_.push_back({id, std::max(hard_.commit, term_start_)});
-  BroadcastHeartbeat();
+  if (!LeaseHolds()) BroadcastHeartbeat();
   ConfirmBarriers();
 }
 
 void Raft::ConfirmBarriers() {
-  std::vector<uint64_t> echoed = {last_barrier_id_};
-  for (const auto& [node, progress] : progress_) echoed.push_back(progress.read_barrier);
-  uint64_t confirmed = QuorumValue(std::move(echoed));
-  if (options_.planted_bug == PlantedBug::kBarrierWithoutQuorum) confirmed = last_barrier_id_;
+  uint64_t confirmed = QuorumValue(configuration(), [&](NodeId voter) {
+    const auto found = progress_.find(voter);
+    if (voter == options_.id) return last_barrier_id_;
+    return found == progress_.end() ? 0 : found->second.read_barrier;
+  });
+  const bool no_quorum = options_.planted_bug == PlantedBug::kBarrierWithoutQuorum;
+  // While the lease holds nobody else can have committed anything since they were asked for.
+  if (no_quorum || LeaseHolds()) confirmed = last_barrier_id_;
   for (Barrier& barrier : barriers_) {
     if (barrier.id > confirmed) break;
     barrier.confirmed = true;
@@ -50,6 +54,10 @@ void Raft::ReleaseBarriers(Ready& ready) {
 }
 
 void Raft::DropBarriers() {
+  if (options_.planted_bug == PlantedBug::kAnswerAfterDeposition) {
+    for (Barrier& barrier : barriers_) barrier.confirmed = true;
+    return;
+  }
   for (const Barrier& barrier : barriers_) barriers_dropped_.push_back(barrier.id);
   barriers_.clear();
 }

@@ -17,13 +17,23 @@ bool SameVote(const HardState& a, const HardState& b) {
 
 }  // namespace
 
-// Never beyond what is durable here: after a crash the state machine is not ahead of its log.
-uint64_t Raft::AppliableIndex() const { return std::min(hard_.commit, log_.stable_index()); }
+// Never beyond what is durable here: after a crash the state machine is not ahead of its log. And
+// nothing while a snapshot is about to take the state machine's place.
+uint64_t Raft::AppliableIndex() const {
+  if (installing_.has_value()) return applying_;
+  return std::min(hard_.commit, log_.stable_index());
+}
+
+Ready::ConfigurationNews Raft::CurrentConfiguration() const {
+  return {history_.current(), history_.current_index(), configuration_committed()};
+}
 
 bool Raft::HasReady() const {
   return !messages_.empty() || !messages_after_write_.empty() || !reads_.empty() ||
          !barriers_dropped_.empty() || log_.HasUnwritten() || !SameVote(hard_, hard_handed_out_) ||
-         applying_ < AppliableIndex() || BarrierReleasable();
+         applying_ < AppliableIndex() || BarrierReleasable() || !snapshots_to_send_.empty() ||
+         (installing_.has_value() && !install_handed_out_) ||
+         configuration_told_ != CurrentConfiguration();
 }
 
 Ready Raft::TakeReady() {
@@ -35,6 +45,11 @@ Ready Raft::TakeReady() {
   ready.messages_after_write = std::exchange(messages_after_write_, {});
   ready.barriers_dropped = std::exchange(barriers_dropped_, {});
   ready.reads = std::exchange(reads_, {});
+  ready.snapshots_to_send = std::exchange(snapshots_to_send_, {});
+  if (!std::exchange(install_handed_out_, installing_.has_value())) ready.install = installing_;
+  if (auto now = CurrentConfiguration(); now != configuration_told_) {
+    ready.configuration = configuration_told_ = std::move(now);
+  }
   return ready;
 }
 

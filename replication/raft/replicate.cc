@@ -29,11 +29,13 @@ void Raft::TickLeader() {
     heartbeat_elapsed_ = 0;
     BroadcastHeartbeat();
     ProbeStalledFollowers();
+    ContinueTransfer();
   }
+  TickTransfer();
 }
 
 uint64_t Raft::Propose(std::vector<std::shared_ptr<const std::string>> batch) {
-  if (!leads() || batch.empty()) return 0;
+  if (!accepts_proposals() || batch.empty()) return 0;
   const uint64_t first = log_.last_index() + 1;
   for (auto& data : batch) AppendOwn(EntryKind::kNormal, std::move(data));
   BroadcastAppend();
@@ -48,19 +50,23 @@ void Raft::BroadcastAppend() {
   for (auto& [node, progress] : progress_) MaybeSendAppend(node, progress);
 }
 
+const FlightLimits& Raft::LimitsFor(NodeId node) const {
+  return configuration().IsVoter(node) ? options_.flight : options_.learner_flight;
+}
+
 // Sends what the follower has not been sent, as far as the limits in flight allow.
 void Raft::MaybeSendAppend(NodeId to, Progress& progress) {
-  while (!progress.Paused(options_.flight) && progress.next() <= log_.last_index()) {
+  const FlightLimits& limits = LimitsFor(to);
+  while (!progress.Paused(limits) && progress.next() <= log_.last_index()) {
     const uint64_t low = progress.next();
-    if (low < log_.first_index()) return progress.NeedSnapshot();
+    if (low < log_.first_index()) return NeedSnapshot(to, progress);
     if (!log_.InMemory(low)) {
       progress.read_pending = true;
       reads_.push_back({to, hard_.term, low});
       return;
     }
-    SendAppend(
-        to, progress, low,
-        log_.Slice(low, options_.flight.max_append_entries, options_.flight.max_append_bytes));
+    SendAppend(to, progress, low,
+               log_.Slice(low, limits.max_append_entries, limits.max_append_bytes));
   }
 }
 
@@ -82,12 +88,16 @@ void Raft::SendAppend(NodeId to, Progress& progress, uint64_t low,
 
 void Raft::OnEntriesRead(const Ready::LogRead& read, std::vector<Entry> entries) {
   if (!leads() || read.term != hard_.term) return;
-  Progress& progress = progress_.at(read.follower);
+  const auto found = progress_.find(read.follower);
+  if (found == progress_.end()) return;  // removed meanwhile
+  Progress& progress = found->second;
   progress.read_pending = false;
   // The disk failed: asked again with the next heartbeat, not at once and for ever.
-  if (entries.empty()) return progress.BackUpTo(progress.match());
-  const bool wanted = progress.next() == read.low && read.low >= log_.first_index() &&
-                      !progress.Paused(options_.flight);
+  if (entries.empty() && progress.state() != Progress::State::kSnapshot) {
+    return progress.BackUpTo(progress.match());
+  }
+  const bool wanted = !entries.empty() && progress.next() == read.low &&
+                      read.low >= log_.first_index() && !progress.Paused(LimitsFor(read.follower));
   if (wanted) SendAppend(read.follower, progress, read.low, entries);
   MaybeSendAppend(read.follower, progress);
 }
@@ -100,6 +110,7 @@ void Raft::BroadcastHeartbeat() {
     m.set_commit(std::min(hard_.commit, progress.match()));
     m.set_read_barrier(barriers_.empty() ? 0 : barriers_.back().id);
     m.set_truncate_below(truncate_below_);
+    if (options_.lease.enabled()) m.set_lease_time(now_us_);
     SendNow(std::move(m));
   }
 }
@@ -109,8 +120,14 @@ void Raft::ProbeStalledFollowers() {
   for (auto& [node, progress] : progress_) {
     if (progress.state() == Progress::State::kProbe) {
       progress.ProbeAgain();
+      // One without entries tells where the logs agree as well.
+      if (progress.next() > log_.last_index()) SendAppend(node, progress, progress.next(), {});
       MaybeSendAppend(node, progress);
     } else if (progress.StalledSinceLastCheck()) {
+      if (progress.next() < log_.first_index()) {
+        NeedSnapshot(node, progress);
+        continue;
+      }
       SendAppend(node, progress, progress.next(), {});
     }
   }
@@ -120,19 +137,24 @@ void Raft::HandleAppendReply(const pb::RaftMessage& m) {
   if (!leads()) return;
   Progress& progress = progress_.at(m.from());
   progress.recently_active = true;
-  if (m.reject()) {
-    if (!progress.RejectionIsCurrent(m.log_index())) return;
-    // A refusal that was overtaken may hint at less than the follower has acknowledged since.
-    const uint64_t agree = std::max(progress.match(), m.reject_hint());
-    if (agree + 1 < log_.first_index()) return progress.NeedSnapshot();
-    progress.BackUpTo(log_.LastWithTermAtMost(m.reject_hint(), m.log_term()));
-  } else {
-    if (m.log_index() > log_.last_index()) return;  // not of this log: hostile or corrupt
-    if (progress.Acknowledged(m.log_index())) {
-      MaybeCommit();
-      UpdateTruncateBelow();
-    }
+  if (m.reject()) return HandleRejection(m, progress);
+  if (m.log_index() > log_.last_index()) return;  // not of this log: hostile or corrupt
+  if (progress.Acknowledged(m.log_index(), log_.first_index())) {
+    MaybeCommit();  // may end leadership, or this follower's membership
+    const auto found = progress_.find(m.from());
+    if (found == progress_.end()) return;
+    UpdateTruncateBelow();
+    ContinueTransfer();
   }
+  MaybeSendAppend(m.from(), progress);
+}
+
+void Raft::HandleRejection(const pb::RaftMessage& m, Progress& progress) {
+  if (!progress.RejectionIsCurrent(m.log_index())) return;
+  // A refusal that was overtaken may hint at less than the follower has acknowledged since.
+  const uint64_t agree = std::max(progress.match(), m.reject_hint());
+  if (agree + 1 < log_.first_index()) return NeedSnapshot(m.from(), progress);
+  progress.BackUpTo(log_.LastWithTermAtMost(m.reject_hint(), m.log_term()));
   MaybeSendAppend(m.from(), progress);
 }
 
@@ -140,22 +162,30 @@ void Raft::HandleHeartbeatReply(const pb::RaftMessage& m) {
   if (!leads()) return;
   Progress& progress = progress_.at(m.from());
   progress.recently_active = true;
-  if (m.read_barrier() > progress.read_barrier) {
-    progress.read_barrier = m.read_barrier();
+  MaybeRequestSnapshot(m.from(), progress);
+  NoteLeaseAnswer(m, progress);
+  const bool any_answer = options_.planted_bug == PlantedBug::kOldAnswerConfirmsBarrier;
+  const uint64_t echoed = any_answer ? last_barrier_id_ : m.read_barrier();
+  if (echoed > progress.read_barrier) {
+    progress.read_barrier = echoed;
     ConfirmBarriers();
   }
 }
 
 void Raft::MaybeCommit() {
   const bool count_unstable = options_.planted_bug == PlantedBug::kCountOwnUnstableLog;
-  std::vector<uint64_t> matches = {count_unstable ? log_.last_index() : log_.stable_index()};
-  for (const auto& [node, progress] : progress_) matches.push_back(progress.match());
-  const uint64_t index = QuorumValue(std::move(matches));
+  const uint64_t own = count_unstable ? log_.last_index() : log_.stable_index();
+  const uint64_t index = QuorumValue(configuration(), [&](NodeId voter) {
+    const auto found = progress_.find(voter);
+    if (voter == options_.id) return own;
+    return found == progress_.end() ? 0 : found->second.match();
+  });
   if (index <= hard_.commit) return;
   // Paper 5.4.2: counting replicas commits only entries of the current term.
   const bool any_term = options_.planted_bug == PlantedBug::kCommitOlderTerm;
   if (!any_term && !log_.Matches(index, hard_.term)) return;
   CommitTo(index);
+  AdvanceConfiguration();
 }
 
 void Raft::UpdateTruncateBelow() {

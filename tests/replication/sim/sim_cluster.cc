@@ -77,7 +77,8 @@ SimCluster::SimCluster(SimOptions options)
       slow_(options.nodes, false),
       next_barrier_(options.nodes, 1) {
   raft::RaftOptions raft;
-  for (NodeId id = 1; id <= options.nodes; ++id) raft.voters.push_back(id);
+  raft::Configuration initial;
+  for (NodeId id = 1; id <= options.nodes; ++id) initial.voters.push_back(id);
   raft.heartbeat_ticks = 1;
   raft.election_ticks = 5;
   // Small, so that every limit is met.
@@ -87,9 +88,9 @@ SimCluster::SimCluster(SimOptions options)
                  .max_inflight_messages = 4};
   raft.cache_bytes = 400;
   raft.planted_bug = options.planted_bug;
-  for (const NodeId id : raft.voters) {
+  for (const NodeId id : initial.voters) {
     raft.id = id;
-    nodes_.push_back(std::make_unique<SimNode>(id, raft));
+    nodes_.push_back(std::make_unique<SimNode>(id, raft, initial));
     nodes_.back()->Start(random_.Next64());
   }
 }

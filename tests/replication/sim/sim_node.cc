@@ -21,6 +21,9 @@ void DiskImage::TruncateBelow(uint64_t index) {
   while (first_index < index) {
     OPENEFS_CHECK(!entries.empty());
     previous_term = entries.front().term;
+    if (entries.front().kind == raft::EntryKind::kConfiguration) {
+      configuration = *raft::DecodeConfiguration(*entries.front().data);
+    }
     entries.pop_front();
     ++first_index;
   }
@@ -33,9 +36,13 @@ void SimNode::Start(uint64_t seed) {
   durable.log.previous_term = disk_.previous_term;
   durable.log.last_index = disk_.last_index();
   durable.applied_index = flushed_;
+  durable.configuration = disk_.configuration;
   for (const raft::Entry& entry : disk_.entries) {
     durable.log.terms.push_back({entry.index, entry.term});
     if (entry.index > flushed_) durable.log.recent.push_back(entry);
+    if (entry.kind == raft::EntryKind::kConfiguration) {
+      durable.configurations[entry.index] = *raft::DecodeConfiguration(*entry.data);
+    }
   }
   options_.seed = seed;
   handed_out_ = flushed_;

@@ -19,7 +19,8 @@ struct DiskImage {
   raft::HardState hard_state;
   uint64_t first_index = 1;
   uint64_t previous_term = 0;
-  std::deque<raft::Entry> entries;  // from first_index
+  raft::Configuration configuration;  // as of the entry before first_index
+  std::deque<raft::Entry> entries;    // from first_index
 
   uint64_t last_index() const { return first_index + entries.size() - 1; }
   // What votes are decided by: the last entry's term, then its index.
@@ -43,7 +44,11 @@ class SimNode {
     std::vector<pb::RaftMessage> messages_after;
   };
 
-  SimNode(NodeId id, raft::RaftOptions options) : id_(id), options_(std::move(options)) {}
+  // `initial`: the group's first configuration; of no voters on a node that is added later.
+  SimNode(NodeId id, raft::RaftOptions options, raft::Configuration initial)
+      : id_(id), options_(std::move(options)) {
+    disk_.configuration = std::move(initial);
+  }
 
   void Start(uint64_t seed);
   // The first `surviving` of the unsynced writes happen to be on disk.

@@ -141,12 +141,13 @@ std::string Transcript::Run(const std::string& command) {
 void Transcript::Cluster(size_t count, size_t append_entries) {
   raft::RaftOptions options;
   options.flight.max_append_entries = append_entries;
-  for (NodeId id = 1; id <= count; ++id) options.voters.push_back(id);
+  raft::Configuration initial;
+  for (NodeId id = 1; id <= count; ++id) initial.voters.push_back(id);
   options.heartbeat_ticks = 1;
   options.election_ticks = 5;
-  for (const NodeId id : options.voters) {
+  for (const NodeId id : initial.voters) {
     options.id = id;
-    nodes_.push_back(std::make_unique<SimNode>(id, options));
+    nodes_.push_back(std::make_unique<SimNode>(id, options, initial));
     nodes_.back()->Start(id);
     role_[id] = RoleText(nodes_.back()->core());
   }
