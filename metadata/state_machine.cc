@@ -8,6 +8,7 @@
 #include "metadata/ops/segment.h"
 #include "metadata/proposal.h"
 #include "metadata/store/keys.h"
+#include "metadata/store/state_hash.h"
 
 namespace openefs::metadata {
 namespace {
@@ -32,37 +33,69 @@ std::vector<pb::SegmentResponse> ApplyEntry(Transaction& txn, ApplyEnvironment e
 }  // namespace
 
 MetadataStateMachine::MetadataStateMachine(GroupId group, std::unique_ptr<KvEngine> engine,
-                                           Callbacks callbacks)
-    : group_(group), engine_(std::move(engine)), callbacks_(std::move(callbacks)) {
+                                           Callbacks callbacks, NodeId self,
+                                           std::vector<NodeId> voters)
+    : group_(group),
+      engine_(std::move(engine)),
+      callbacks_(std::move(callbacks)),
+      comparison_(self, std::move(voters)) {
+  LoadPosition();
+}
+
+// Where the store stands: after opening it, or after another one took its place.
+void MetadataStateMachine::LoadPosition() {
   std::unique_ptr<KvSnapshot> snapshot = engine_->Snapshot();
   applied_index_ = ReadNumber(*snapshot, keys::AppliedIndex());
   last_wall_time_ns_ = static_cast<int64_t>(ReadNumber(*snapshot, keys::LastWallTime()));
+  std::string hash;
+  hash_known_ = snapshot->Get(keys::StateHash(), &hash) || applied_index_ == 0;
+  state_hash_ = hash.empty() ? 0 : DecodeU64(hash);
+  comparison_.Restart();
 }
 
 absl::Status MetadataStateMachine::Apply(absl::Span<const replication::CommittedEntry> entries) {
+  if (odd_.load(std::memory_order_acquire)) {
+    return absl::DataLossError("this replica's state differs from that of a majority");
+  }
   uint64_t applied = applied_index_.load(std::memory_order_relaxed);
+  uint64_t hash = state_hash_;
+  std::vector<replication::StateDigest> digests;
   Transaction txn(engine_->Snapshot());
   for (const replication::CommittedEntry& committed : entries) {
     if (committed.index <= applied) continue;
     OPENEFS_CHECK(applied == 0 || committed.index == applied + 1);
     applied = committed.index;
-    if (committed.data.empty()) continue;
-    pb::MetadataEntry entry;
-    if (!entry.ParseFromArray(committed.data.data(), static_cast<int>(committed.data.size())))
-      return absl::DataLossError(absl::StrCat("entry ", committed.index, " does not parse"));
-    last_wall_time_ns_ = std::max(last_wall_time_ns_, static_cast<int64_t>(entry.wall_time_ns()));
-    ApplyEnvironment environment;
-    environment.wall_time_ns = last_wall_time_ns_;
-    environment.raft_index = committed.index;
-    environment.group = group_;
-    std::vector<pb::SegmentResponse> responses = ApplyEntry(txn, environment, entry);
-    if (auto* proposal = static_cast<SegmentProposal*>(committed.context.get()))
-      proposal->responses = std::move(responses);
+    const size_t mark = txn.Mark();
+    if (absl::Status status = ApplyOne(txn, committed); !status.ok()) return status;
+    hash = ExtendStateHash(hash, applied, txn, mark);
+    digests.push_back({applied, hash});
   }
   txn.Put(keys::AppliedIndex(), EncodeU64(applied));
   txn.Put(keys::LastWallTime(), EncodeU64(static_cast<uint64_t>(last_wall_time_ns_)));
+  if (hash_known_) txn.Put(keys::StateHash(), EncodeU64(hash));
   if (absl::Status status = engine_->Write(txn.TakeWrites()); !status.ok()) return status;
   applied_index_.store(applied, std::memory_order_release);
+  state_hash_ = hash;
+  if (hash_known_) comparison_.Note(digests);
+  return absl::OkStatus();
+}
+
+absl::Status MetadataStateMachine::ApplyOne(Transaction& txn,
+                                            const replication::CommittedEntry& committed) {
+  if (committed.data.empty()) return absl::OkStatus();
+  pb::MetadataEntry entry;
+  if (!entry.ParseFromArray(committed.data.data(), static_cast<int>(committed.data.size()))) {
+    return absl::DataLossError(absl::StrCat("entry ", committed.index, " does not parse"));
+  }
+  last_wall_time_ns_ = std::max(last_wall_time_ns_, static_cast<int64_t>(entry.wall_time_ns()));
+  ApplyEnvironment environment;
+  environment.wall_time_ns = last_wall_time_ns_;
+  environment.raft_index = committed.index;
+  environment.group = group_;
+  std::vector<pb::SegmentResponse> responses = ApplyEntry(txn, environment, entry);
+  if (auto* proposal = static_cast<SegmentProposal*>(committed.context.get())) {
+    proposal->responses = std::move(responses);
+  }
   return absl::OkStatus();
 }
 
@@ -77,6 +110,14 @@ void MetadataStateMachine::OnLeader(uint64_t term) {
 
 void MetadataStateMachine::OnFollower() {
   if (callbacks_.on_follower) callbacks_.on_follower();
+}
+
+void MetadataStateMachine::OnPeerDigests(NodeId from,
+                                         absl::Span<const replication::StateDigest> digests) {
+  const StateVerdict verdict = comparison_.OnPeer(from, digests);
+  if (verdict.kind == StateVerdict::Kind::kNothing) return;
+  if (verdict.kind == StateVerdict::Kind::kSelfOdd) odd_.store(true, std::memory_order_release);
+  if (callbacks_.on_difference) callbacks_.on_difference(verdict);
 }
 
 }  // namespace openefs::metadata

@@ -1,13 +1,16 @@
 // One group's replicated state: entries in, effects and responses out. What ApplySegment makes of
-// an entry, the applied index and the wall time reached go into one write.
+// an entry, the applied index, the wall time reached and the rolling hash go into one write.
 #pragma once
 
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "common/ids.h"
+#include "metadata/state_comparison.h"
 #include "metadata/store/kv.h"
+#include "metadata/store/transaction.h"
 #include "replication/node/state_machine.h"
 
 namespace openefs::metadata {
@@ -18,10 +21,14 @@ class MetadataStateMachine final : public replication::StateMachine {
   struct Callbacks {
     std::function<void(uint64_t term)> on_leader;
     std::function<void()> on_follower;
+    // What a comparison with the other replicas came to, if they do not agree. On a thread of the
+    // node. After kSelfOdd, Apply fails.
+    std::function<void(const StateVerdict&)> on_difference;
   };
 
-  // Takes up where the store on disk stands.
-  MetadataStateMachine(GroupId group, std::unique_ptr<KvEngine> engine, Callbacks callbacks);
+  // Takes up where the store on disk stands. `voters` judge over `self`'s state; 0: nobody does.
+  MetadataStateMachine(GroupId group, std::unique_ptr<KvEngine> engine, Callbacks callbacks,
+                       NodeId self = 0, std::vector<NodeId> voters = {});
 
   // Entries at or below the applied index are skipped. An entry proposed here has a SegmentProposal
   // as its context, which gets its responses. DATA_LOSS: an entry does not parse.
@@ -30,11 +37,18 @@ class MetadataStateMachine final : public replication::StateMachine {
   absl::StatusOr<uint64_t> Flush() override;
   void OnLeader(uint64_t term) override;
   void OnFollower() override;
+  void OnPeerDigests(NodeId from, absl::Span<const replication::StateDigest> digests) override;
+
+  // What peers shall be told of this replica's state, and who they are. Any thread.
+  StateComparison& comparison() { return comparison_; }
 
   // For reads, after a read barrier. Any thread. Must not outlive the machine.
   std::unique_ptr<KvSnapshot> Snapshot() { return engine_->Snapshot(); }
 
  private:
+  void LoadPosition();
+  absl::Status ApplyOne(Transaction& txn, const replication::CommittedEntry& committed);
+
   // Constant.
   const GroupId group_;
   const std::unique_ptr<KvEngine> engine_;
@@ -43,8 +57,14 @@ class MetadataStateMachine final : public replication::StateMachine {
   // Written by the applier's thread.
   std::atomic<uint64_t> applied_index_{0};
 
+  // Any thread.
+  StateComparison comparison_;
+  std::atomic<bool> odd_{false};  // a majority of the replicas came to something else
+
   // Applier's thread only.
   int64_t last_wall_time_ns_ = 0;
+  uint64_t state_hash_ = 0;
+  bool hash_known_ = false;  // not so in a store of a version that kept none
 };
 
 }  // namespace openefs::metadata

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
 #include "metadata/ops/segment.h"
+#include "metadata/service/condemned_store.h"
 #include "metadata/service/request_check.h"
 #include "metadata/state/client_id.h"
 #include "metadata/state/cluster_table.h"
@@ -16,6 +17,11 @@ namespace {
 
 // Overdue clients expired in one round: each may hold tens of thousands of states.
 constexpr size_t kExpiriesPerRound = 16;
+
+// Messages between replicas may be lost; a group that has gone idle says its last three times, and
+// again once in a while, for those that were restarted since.
+constexpr int kTellings = 3;
+constexpr int64_t kTellAgainMs = 30'000;
 
 // Front-ends report who was active some time after the fact, and a client whose front-end died
 // comes back through another one a little later. So silence counts as a lapse after half a lease
@@ -51,9 +57,11 @@ Group::Group(Parts parts, std::unique_ptr<KvEngine> engine, const MetadataServic
       node_id_(options.node_id),
       leases_(LapseMs(options.lease_ms)),
       monitor_(options.data_node_timeout_ms),
-      machine_(
-          parts.id, std::move(engine),
-          {.on_leader = [this](uint64_t) { OnLeader(); }, .on_follower = [this] { OnFollower(); }}),
+      machine_(parts.id, std::move(engine),
+               {.on_leader = [this](uint64_t) { OnLeader(); },
+                .on_follower = [this] { OnFollower(); },
+                .on_difference = [this](const StateVerdict& verdict) { OnDifference(verdict); }},
+               options.node_id, options.voters),
       proposals_(
           [this](std::string data, std::shared_ptr<SegmentProposal> proposal) {
             parts_.node->Propose(parts_.id, std::move(data), std::move(proposal));
@@ -63,7 +71,29 @@ Group::Group(Parts parts, std::unique_ptr<KvEngine> engine, const MetadataServic
 void Group::OnLeader() {
   leases_.Reset(ClientsIn(*machine_.Snapshot()), NowMs());
   monitor_.Reset(NowMs());
-  leading_.store(true, std::memory_order_release);
+  leading_.store(!odd_.load(std::memory_order_acquire), std::memory_order_release);
+}
+
+// On a thread of the node. What has to wait for a disk is left to StopIfOdd.
+void Group::OnDifference(const StateVerdict& verdict) {
+  const bool self = verdict.kind == StateVerdict::Kind::kSelfOdd;
+  const char* event = self                                           ? "metadata.state_wrong"
+                      : verdict.kind == StateVerdict::Kind::kPeerOdd ? "metadata.peer_state_wrong"
+                                                                     : "metadata.state_undecided";
+  Log(LogLevel::kError, event,
+      {{"node", node_id_},
+       {"group", parts_.id},
+       {"index", verdict.index},
+       {"hash", absl::StrCat(absl::Hex(verdict.own_hash))},
+       {"peer", verdict.peer},
+       {"peer_hash", absl::StrCat(absl::Hex(verdict.other_hash))}});
+  CountDifference(node_id_, parts_.id);
+  if (!self) return;
+  odd_.store(true, std::memory_order_release);
+  leading_.store(false, std::memory_order_release);
+  MutexLock lock(mu_);
+  why_odd_ = absl::StrCat("at entry ", verdict.index, " of group ", parts_.id,
+                          " its state differed from that of a majority of the replicas");
 }
 
 void Group::Execute(std::unique_ptr<pb::SegmentRequest> request, size_t bytes,
@@ -180,7 +210,39 @@ pb::FsError Group::OnHeartbeat(const pb::DataNodeHeartbeat& heartbeat) {
   return pb::FS_OK;
 }
 
+// The others elect a leader without this replica if it led.
+void Group::StopIfOdd() {
+  if (stopped_ || !odd_.load(std::memory_order_acquire)) return;
+  stopped_ = true;
+  std::string why;
+  {
+    MutexLock lock(mu_);
+    why = why_odd_;
+  }
+  const absl::Status marked = CondemnStore(parts_.store, why);
+  Log(LogLevel::kError, "metadata.store_condemned",
+      {{"store", parts_.store}, {"why", why}, {"marked", marked.ok()}});
+  parts_.node->Fail(parts_.id, absl::DataLossError(why));
+}
+
+// Tells the others what this replica's state came to; an idle group has nothing new to tell.
+void Group::CompareStates() {
+  StopIfOdd();
+  SetAgreedIndex(node_id_, parts_.id, machine_.comparison().AgreedIndex());
+  const std::vector<replication::StateDigest> latest = machine_.comparison().Latest();
+  if (stopped_ || latest.empty()) return;
+  if (latest.front().index != told_index_ || NowMs() - told_ms_ >= kTellAgainMs) {
+    tellings_left_ = kTellings;
+  }
+  if (tellings_left_ == 0) return;
+  --tellings_left_;
+  told_index_ = latest.front().index;
+  told_ms_ = NowMs();
+  parts_.node->SendDigests(parts_.id, latest);
+}
+
 void Group::Tend() {
+  CompareStates();
   const bool leading = leading_.load(std::memory_order_acquire);
   const size_t lapsed = leading ? leases_.Lapsed(NowMs()).size() : 0;
   SetDepths(node_id_, parts_.id,

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "common/ids.h"
+#include "common/mutex.h"
 #include "metadata/service/joined_requests.h"
 #include "metadata/service/lease_table.h"
 #include "metadata/service/metadata_service.h"
@@ -37,6 +38,7 @@ class Group {
     WorkerPool* workers = nullptr;
     const Clock* clock = nullptr;
     RandomSource* random = nullptr;
+    std::string store;  // path of the engine's directory, to mark it if need be
   };
 
   Group(Parts parts, std::unique_ptr<KvEngine> engine, const MetadataServiceOptions& options);
@@ -47,8 +49,9 @@ class Group {
   // A checked request of `bytes`. As MetadataEndpoint::Execute.
   void Execute(std::unique_ptr<pb::SegmentRequest> request, size_t bytes, SegmentCallback done);
 
-  // Background work of the leader, every fraction of a second on the service's thread: expires
-  // overdue clients, judges data nodes, publishes depths. Does nothing elsewhere.
+  // Background work, every fraction of a second on the service's thread: publishes depths, tells
+  // the other replicas what this one's state came to and stops it if that was wrong; on the leader,
+  // expires overdue clients and judges data nodes.
   void Tend();
 
  private:
@@ -56,6 +59,10 @@ class Group {
 
   void OnLeader();
   void OnFollower() { leading_.store(false, std::memory_order_release); }
+  void OnDifference(const StateVerdict& verdict);
+
+  void CompareStates();
+  void StopIfOdd();
 
   void Mutate(std::unique_ptr<pb::SegmentRequest> request, size_t bytes, SegmentCallback done);
   void Read(std::unique_ptr<pb::SegmentRequest> request, SegmentCallback done);
@@ -85,11 +92,21 @@ class Group {
   // Any thread.
   std::atomic<bool> leading_{false};
   std::atomic<size_t> reads_in_flight_{0};
+  std::atomic<bool> odd_{false};  // this replica's state is wrong: it must not lead
   LeaseTable leases_;
   NodeMonitor monitor_;
   JoinedRequests joined_;
   MetadataStateMachine machine_;
   ProposalQueue proposals_;
+
+  // The service's thread only.
+  bool stopped_ = false;  // because of odd_
+  uint64_t told_index_ = 0;
+  int64_t told_ms_ = 0;
+  int tellings_left_ = 0;
+
+  Mutex mu_;
+  std::string why_odd_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace openefs::metadata

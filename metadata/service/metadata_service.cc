@@ -11,6 +11,7 @@
 #include "common/mutex.h"
 #include "common/random.h"
 #include "common/store_directory.h"
+#include "metadata/service/condemned_store.h"
 #include "metadata/service/group.h"
 #include "metadata/service/request_check.h"
 #include "metadata/service/worker_pool.h"
@@ -98,14 +99,16 @@ class Service final : public MetadataService {
   }
 
   absl::Status OpenGroup(GroupId id) {
-    absl::StatusOr<std::unique_ptr<KvEngine>> engine =
-        OpenRocksKv(absl::StrCat(directory_->path(), "/group-", id));
+    const std::string store = absl::StrCat(directory_->path(), "/group-", id);
+    if (absl::Status usable = CheckNotCondemned(store); !usable.ok()) return usable;
+    absl::StatusOr<std::unique_ptr<KvEngine>> engine = OpenRocksKv(store);
     if (!engine.ok()) return engine.status();
     auto group = std::make_unique<Group>(Group::Parts{.id = id,
                                                       .node = node_.get(),
                                                       .workers = workers_.get(),
                                                       .clock = clock_,
-                                                      .random = SystemRandom::Get()},
+                                                      .random = SystemRandom::Get(),
+                                                      .store = store},
                                          *std::move(engine), options_);
     node_->AddGroup(id, group->machine());
     groups_.emplace(id, std::move(group));

@@ -65,8 +65,28 @@ void CountJoined() {
   joined.Add();
 }
 
+namespace {
+metrics::Labels GroupLabels(uint32_t node, uint32_t group) {
+  return {{"node", std::to_string(node)}, {"group", std::to_string(group)}};
+}
+}  // namespace
+
+void CountDifference(uint32_t node, uint32_t group) {
+  metrics::GetCounter("openefs_metadata_state_differences_total",
+                      "Comparisons that showed another state than a peer's",
+                      GroupLabels(node, group))
+      .Add();
+}
+
+void SetAgreedIndex(uint32_t node, uint32_t group, uint64_t index) {
+  metrics::GetGauge("openefs_metadata_state_agreed_index",
+                    "Last entry after which a majority had this replica's state",
+                    GroupLabels(node, group))
+      .Set(static_cast<int64_t>(index));
+}
+
 void SetDepths(uint32_t node, uint32_t group, const GroupDepths& depths) {
-  const metrics::Labels labels = {{"node", std::to_string(node)}, {"group", std::to_string(group)}};
+  const metrics::Labels labels = GroupLabels(node, group);
   auto set = [&labels](const char* name, const char* help, size_t value) {
     metrics::GetGauge(name, help, labels).Set(static_cast<int64_t>(value));
   };

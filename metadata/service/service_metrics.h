@@ -24,6 +24,11 @@ void ObserveEntry(size_t segments);
 void CountRefused();
 void CountJoined();
 
+// A comparison of replicas' states that did not come out equal, and the last index where a majority
+// did.
+void CountDifference(uint32_t node, uint32_t group);
+void SetAgreedIndex(uint32_t node, uint32_t group, uint64_t index);
+
 // Depths, as the service's background thread sees them. Labels: node, group.
 struct GroupDepths {
   size_t mutations = 0;

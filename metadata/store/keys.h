@@ -29,6 +29,7 @@ enum class KeyTag : uint8_t {
   kCollectQueue = 0x31,  // Unix ms when queued, blob     -> empty
   kRepairQueue = 0x32,   // blob                          -> RepairRecord
   kPurgeQueue = 0x33,    // file system, inode            -> PurgeRecord: extents to be freed
+  kStateHash = 0x3D,     //                               -> 8 bytes big-endian
   kAppliedIndex = 0x3E,  //                               -> 8 bytes big-endian
   kLastWallTime = 0x3F,  //                               -> 8 bytes big-endian
   // Cluster-wide: clients, sessions, state.
@@ -175,6 +176,7 @@ inline std::string Purge(FileSystemId fs, InodeId inode) {
   return KeyBuilder(kClusterWide, KeyTag::kPurgeQueue).U64(fs).U64(inode);
 }
 inline std::string AppliedIndex() { return KeyBuilder(kClusterWide, KeyTag::kAppliedIndex); }
+inline std::string StateHash() { return KeyBuilder(kClusterWide, KeyTag::kStateHash); }
 inline std::string LastWallTime() { return KeyBuilder(kClusterWide, KeyTag::kLastWallTime); }
 
 // ---- cluster-wide: clients, sessions, state

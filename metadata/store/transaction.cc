@@ -1,5 +1,8 @@
 #include "metadata/store/transaction.h"
 
+#include <algorithm>
+
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/escaping.h"
 #include "common/check.h"
 #include "common/log.h"
@@ -95,6 +98,15 @@ void Transaction::RollbackTo(size_t mark) {
     }
     undo_.pop_back();
   }
+}
+
+void Transaction::VisitChangesSince(size_t mark, Visitor visit) const {
+  OPENEFS_CHECK(mark <= undo_.size());
+  absl::InlinedVector<absl::string_view, 32> keys;
+  for (size_t i = mark; i < undo_.size(); ++i) keys.push_back(undo_[i].key);
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  for (absl::string_view key : keys) visit(key, changes_.find(key)->second);
 }
 
 KvWrites Transaction::TakeWrites() {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/functional/function_ref.h"
 #include "metadata/store/kv.h"
 
 namespace openefs::metadata {
@@ -33,6 +34,12 @@ class Transaction {
   // Undo to a mark: an operation that fails half-way leaves nothing behind.
   size_t Mark() const { return undo_.size(); }
   void RollbackTo(size_t mark);
+
+  // What changed since a mark and was not rolled back: every such key once, in key order, with its
+  // value as it stands (unset: deleted).
+  using Visitor =
+      absl::FunctionRef<void(absl::string_view key, const std::optional<std::string>& value)>;
+  void VisitChangesSince(size_t mark, Visitor visit) const;
 
   // The changes, in key order; the transaction must not be used afterwards.
   KvWrites TakeWrites();

@@ -116,6 +116,30 @@ void RaftNode::ReadBarrier(GroupId group, absl::AnyInvocable<void(absl::Status)>
   request.done(absl::UnavailableError("this node has stopped"));
 }
 
+void RaftNode::SendDigests(GroupId group, const std::vector<StateDigest>& digests) {
+  pb::RaftMessage message;
+  message.set_type(pb::RaftMessage::STATE_DIGEST);
+  message.set_group(group);
+  message.set_from(options_.node_id);
+  for (const StateDigest& digest : digests) {
+    pb::StateDigest* added = message.add_state_digests();
+    added->set_index(digest.index);
+    added->set_hash(digest.hash);
+  }
+  for (const NodeId peer : options_.voters) {
+    if (peer == options_.node_id) continue;
+    pb::RaftMessageBatch batch;
+    batch.set_cluster_id(options_.cluster_id);
+    *batch.add_messages() = message;
+    batch.mutable_messages(0)->set_to(peer);
+    transport_->Send(peer, std::move(batch));
+  }
+}
+
+void RaftNode::Fail(GroupId group, absl::Status why) {
+  if (machines_.contains(group)) inbox_.AddFailure({group, std::move(why)});
+}
+
 GroupStatus RaftNode::Status(GroupId group) const {
   MutexLock lock(status_mu_);
   const auto found = statuses_.find(group);
@@ -159,7 +183,11 @@ void RaftNode::Dispatch(LoopInput& in) {
   DispatchFailures(in);
   for (const PersistedWrite& write : in.persisted) Touch(write.group)->OnPersisted(write.write_id);
   for (pb::RaftMessage& message : in.messages) {
-    if (Group* group = Touch(message.group())) group->Step(std::move(message));
+    if (message.type() == pb::RaftMessage::STATE_DIGEST) {
+      DeliverDigests(message);
+    } else if (Group* group = Touch(message.group())) {
+      group->Step(std::move(message));
+    }
   }
   for (ReadEntries& read : in.reads) Touch(read.group)->OnEntriesRead(std::move(read));
   for (const FlushedIndex& flushed : in.flushed) Touch(flushed.group)->OnFlushed(flushed.index);
@@ -184,6 +212,16 @@ void RaftNode::DispatchFailures(LoopInput& in) {
     for (const auto& [id, group] : groups_) Touch(id)->Fail(in.log_failure);
   }
   for (const GroupFailure& failure : in.failures) Touch(failure.group)->Fail(failure.why);
+}
+
+void RaftNode::DeliverDigests(const pb::RaftMessage& message) {
+  const auto machine = machines_.find(message.group());
+  if (machine == machines_.end()) return;
+  std::vector<StateDigest> digests;
+  for (const pb::StateDigest& digest : message.state_digests()) {
+    digests.push_back({digest.index(), digest.hash()});
+  }
+  machine->second->OnPeerDigests(message.from(), digests);
 }
 
 void RaftNode::TickAll() {

@@ -31,6 +31,8 @@ class RaftNode final : public ReplicaNode {
   void Stop() override;
   void Propose(GroupId group, std::string data, std::shared_ptr<ProposalContext> context) override;
   void ReadBarrier(GroupId group, absl::AnyInvocable<void(absl::Status)> done) override;
+  void SendDigests(GroupId group, const std::vector<StateDigest>& digests) override;
+  void Fail(GroupId group, absl::Status why) override;
   GroupStatus Status(GroupId group) const override;
 
  private:
@@ -45,6 +47,7 @@ class RaftNode final : public ReplicaNode {
   void TickAll();
   void ProcessDirty();
   void DropInput(LoopInput& in);
+  void DeliverDigests(const pb::RaftMessage& message);
   Group* Touch(GroupId id);
 
   // Constant after Start.

@@ -71,6 +71,14 @@ class ReplicaNode {
   // concurrent callers; any thread; `done` runs on a thread of the node and must not block.
   virtual void ReadBarrier(GroupId group, absl::AnyInvocable<void(absl::Status)> done) = 0;
 
+  // To every other replica of the group, where StateMachine::OnPeerDigests gets them; may be lost.
+  // Any thread; never blocks.
+  virtual void SendDigests(GroupId group, const std::vector<StateDigest>& digests) = 0;
+
+  // This replica of the group takes no part any more, as after an error of its state machine: the
+  // others go on without it. Any thread; never blocks.
+  virtual void Fail(GroupId group, absl::Status why) = 0;
+
   // Any thread. Leader is a hint: only a ReadBarrier proves it.
   virtual GroupStatus Status(GroupId group) const = 0;
 };

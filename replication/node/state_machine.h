@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "common/ids.h"
 
 namespace openefs::replication {
 
@@ -31,6 +32,12 @@ struct CommittedEntry {
   std::shared_ptr<ProposalContext> context;  // null unless proposed here in this term
 };
 
+// What a state machine came to by applying all entries up to `index`: equal on all replicas.
+struct StateDigest {
+  uint64_t index = 0;
+  uint64_t hash = 0;
+};
+
 // One group's state. Apply, OnLeader and OnFollower run on one thread, the group's applier.
 class StateMachine {
  public:
@@ -50,6 +57,10 @@ class StateMachine {
   // This replica leads `term` and has applied every entry of earlier terms.
   virtual void OnLeader(uint64_t term) = 0;
   virtual void OnFollower() = 0;
+
+  // What another replica sent by ReplicaNode::SendDigests; may come late, twice or never. On a
+  // thread of the node; must not block. A machine that sends none may ignore them.
+  virtual void OnPeerDigests(NodeId /*from*/, absl::Span<const StateDigest> /*digests*/) {}
 };
 
 }  // namespace openefs::replication

@@ -54,12 +54,18 @@ class FakeNode final : public replication::ReplicaNode {
   }
 
   void ReadBarrier(GroupId, absl::AnyInvocable<void(absl::Status)> done) override { done(barrier); }
+  void SendDigests(GroupId, const std::vector<replication::StateDigest>& sent) override {
+    digests = sent;
+  }
+  void Fail(GroupId, absl::Status why) override { failure = std::move(why); }
   replication::GroupStatus Status(GroupId group) const override {
     return {.group = group, .leader = leader, .is_leader = leader == 1};
   }
 
   bool commit_at_once = true;
   absl::Status barrier;
+  absl::Status failure;
+  std::vector<replication::StateDigest> digests;  // sent last
   NodeId leader = 0;
   int proposals = 0;
 

@@ -5,6 +5,7 @@
 #include <future>
 #include <thread>
 
+#include "common/metrics/metrics.h"
 #include "metadata/state/client_id.h"
 #include "tests/metadata/service/test_cluster.h"
 #include "tests/metadata/state/test_group.h"
@@ -64,6 +65,17 @@ pb::FsError LastError(const Answer& answer) {
   return (*answer)->results((*answer)->results_size() - 1).error();
 }
 
+uint64_t StateDifferences() {
+  uint64_t sum = 0;
+  for (NodeId node = 1; node <= TestCluster::kNodes; ++node) {
+    sum += metrics::GetCounter(
+               "openefs_metadata_state_differences_total", "",
+               {{"node", std::to_string(node)}, {"group", std::to_string(kFirstNamespaceGroup)}})
+               .Value();
+  }
+  return sum;
+}
+
 TEST_CASE("every request takes effect once, whatever is lost and whoever dies") {
   TestCluster cluster;
   auto client = cluster.MakeClient();
@@ -73,6 +85,7 @@ TEST_CASE("every request takes effect once, whatever is lost and whoever dies") 
   cluster.lose_one_in = 3;
   std::atomic<int> wrong{0};
   std::atomic<int> made{0};
+  const uint64_t differences = StateDifferences();
   std::vector<std::thread> threads;
   std::vector<std::unique_ptr<MetadataClient>> clients;
   for (int t = 0; t < kThreads; ++t) clients.push_back(cluster.MakeClient());
@@ -110,6 +123,8 @@ TEST_CASE("every request takes effect once, whatever is lost and whoever dies") 
   cluster.Start(leader);
   for (std::thread& thread : threads) thread.join();
   CHECK(wrong == 0);
+  cluster.WaitUntilReplicasAgree(kFirstNamespaceGroup);
+  CHECK(StateDifferences() == differences);
 }
 
 TEST_CASE("any node points to the leader, and only the leader answers") {

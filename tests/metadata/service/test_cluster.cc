@@ -1,7 +1,10 @@
 #include "tests/metadata/service/test_cluster.h"
 
 #include <catch2/catch.hpp>
+#include <set>
 #include <thread>
+
+#include "common/metrics/metrics.h"
 
 namespace openefs::metadata::testing {
 namespace {
@@ -47,6 +50,12 @@ TestCluster::~TestCluster() {
 }
 
 void TestCluster::Start(NodeId node) {
+  const absl::Status started = TryStart(node);
+  INFO(started.ToString());
+  REQUIRE(started.ok());
+}
+
+absl::Status TestCluster::TryStart(NodeId node) {
   transports_[node] = network_->MakeTransport(node);
   MetadataServiceOptions options;
   options.node_id = node;
@@ -57,11 +66,34 @@ void TestCluster::Start(NodeId node) {
   options.lease_ms = lease_ms;
   std::shared_ptr<MetadataService> service =
       MakeMetadataService(std::move(options), transports_[node].get(), SystemClock::Get());
-  const absl::Status started = service->Start();
-  INFO(started.ToString());
-  REQUIRE(started.ok());
+  if (absl::Status started = service->Start(); !started.ok()) return started;
   MutexLock lock(mu_);
   services_[node] = std::move(service);
+  return absl::OkStatus();
+}
+
+MetadataStatus TestCluster::StatusOf(NodeId node) {
+  std::shared_ptr<MetadataService> service = Get(node);
+  return service == nullptr ? MetadataStatus() : service->Status();
+}
+
+void TestCluster::WaitUntilReplicasAgree(GroupId group) {
+  while (true) {
+    std::set<uint64_t> agreed;
+    for (NodeId node = 1; node <= kNodes; ++node) {
+      uint64_t applied = 0;
+      for (const auto& status : StatusOf(node).groups) {
+        if (status.group == group) applied = status.applied_index;
+      }
+      const uint64_t index = static_cast<uint64_t>(
+          metrics::GetGauge("openefs_metadata_state_agreed_index", "",
+                            {{"node", std::to_string(node)}, {"group", std::to_string(group)}})
+              .Value());
+      agreed.insert(index == applied ? index : 0);
+    }
+    if (agreed.size() == 1 && *agreed.begin() != 0) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
 }
 
 void TestCluster::Kill(NodeId node) {

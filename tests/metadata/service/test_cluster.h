@@ -27,6 +27,7 @@ class TestCluster {
   ~TestCluster();
 
   void Start(NodeId node);
+  absl::Status TryStart(NodeId node);
   // Ends it as a crash does for its peers and callers: what was under way is dropped.
   void Kill(NodeId node);
 
@@ -37,6 +38,12 @@ class TestCluster {
 
   // One node, without a client's routing.
   Answer ExecuteOn(NodeId node, pb::SegmentRequest request);
+
+  MetadataStatus StatusOf(NodeId node);
+
+  // Waits until all replicas of `group` have applied the same, and each knows that a majority came
+  // to its state.
+  void WaitUntilReplicasAgree(GroupId group);
 
   std::string DirectoryOf(NodeId node) const { return (base_ / std::to_string(node)).string(); }
 

@@ -1,0 +1,165 @@
+// Replicas that came to different states: the odd one is found and stopped, whoever leads.
+#include <catch2/catch.hpp>
+#include <thread>
+
+#include "metadata/service/condemned_store.h"
+#include "metadata/service/group.h"
+#include "metadata/store/keys.h"
+#include "tests/common/temp_dir.h"
+#include "tests/metadata/service/fake_node.h"
+#include "tests/metadata/service/test_cluster.h"
+#include "tests/metadata/state/test_group.h"
+
+namespace openefs::metadata::testing {
+namespace {
+
+pb::SegmentRequest Plain(std::vector<pb::Operation> operations) {
+  pb::SegmentRequest request;
+  request.set_group(kFirstNamespaceGroup);
+  for (pb::Operation& operation : operations) *request.add_operations() = std::move(operation);
+  return request;
+}
+
+pb::Operation Format() {
+  pb::Operation operation;
+  operation.mutable_format_file_system()->set_fs_id(kFs);
+  return operation;
+}
+
+pb::Operation Mkdir(const std::string& name) {
+  pb::Operation operation;
+  operation.mutable_create()->set_type(pb::DIRECTORY);
+  operation.mutable_create()->set_name(name);
+  return operation;
+}
+
+// As a bad disk or a bug would: a number from which the next clients get their ids, in a store that
+// is not in use.
+void Tamper(const std::string& store) {
+  auto engine = OpenRocksKv(store);
+  REQUIRE(engine.ok());
+  REQUIRE((*engine)->Write({{keys::ClientCounter(), EncodeU64(12345)}}).ok());
+  REQUIRE((*engine)->Flush().ok());
+}
+
+TEST_CASE("a replica whose store was tampered with is stopped, the others go on") {
+  TestCluster cluster;
+  auto client = cluster.MakeClient();
+  REQUIRE(Run(*client, Plain({Format()})).ok());
+  REQUIRE(Run(*client, Plain({PutRoot(), Mkdir("a")})).ok());
+  cluster.WaitUntilReplicasAgree(kFirstNamespaceGroup);
+
+  // Nothing is wrong as long as nobody reads the row.
+  const NodeId odd = cluster.WaitForLeader(kFirstNamespaceGroup);
+  const std::string store = cluster.DirectoryOf(odd) + "/group-1";
+  cluster.Kill(odd);
+  Tamper(store);
+  cluster.Start(odd);
+  REQUIRE(Run(*client, Plain({PutRoot(), Mkdir("b")})).ok());
+  cluster.WaitUntilReplicasAgree(kFirstNamespaceGroup);
+
+  REQUIRE(Run(*client, Plain({ExchangeId("c", 1)})).ok());
+  REQUIRE(Run(*client, Plain({PutRoot(), Mkdir("c")})).ok());
+  while (CheckNotCondemned(store).ok()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  const absl::Status condemned = CheckNotCondemned(store);
+  CHECK(absl::IsFailedPrecondition(condemned));
+  CHECK(condemned.message().find('\n') == absl::string_view::npos);
+  // The other two have the majority.
+  REQUIRE(Run(*client, Plain({PutRoot(), Mkdir("d")})).ok());
+  // It stays out: also after a restart, in one line.
+  cluster.Kill(odd);
+  CHECK(cluster.TryStart(odd) == condemned);
+  REQUIRE(Run(*client, Plain({PutRoot(), Mkdir("e")})).ok());
+}
+
+TEST_CASE("a leader that is odd answers nothing more") {
+  TempDir directory;
+  FakeNode node;
+  ManualClock clock;
+  SeededRandom random{1};
+  WorkerPool workers{1, 100};
+  MetadataServiceOptions options;
+  options.node_id = 1;
+  options.voters = {1, 2, 3};
+  const std::string store = directory / "group-1";
+  Group group({.id = kFirstNamespaceGroup,
+               .node = &node,
+               .workers = &workers,
+               .clock = &clock,
+               .random = &random,
+               .store = store},
+              MakeMemoryKv(), options);
+  node.AddGroup(kFirstNamespaceGroup, group.machine());
+  node.Lead();
+  const auto run = [&group](pb::SegmentRequest request) {
+    Answer answer = absl::UnknownError("not answered");
+    const size_t bytes = request.ByteSizeLong();
+    group.Execute(std::make_unique<pb::SegmentRequest>(std::move(request)), bytes,
+                  [&answer](Answer got) { answer = std::move(got); });
+    return answer;
+  };
+  REQUIRE(run(Plain({Format()})).ok());
+  group.Tend();
+  REQUIRE(node.digests.size() == 1);
+  const replication::StateDigest own = node.digests[0];
+  const replication::StateDigest other{own.index, own.hash + 1};
+
+  // One voice is not a majority.
+  group.machine()->OnPeerDigests(2, {&other, 1});
+  group.Tend();
+  CHECK(node.failure.ok());
+  CHECK(run(Plain({PutRoot(), Mkdir("a")})).ok());
+
+  group.machine()->OnPeerDigests(3, {&other, 1});
+  const Answer refused = run(Plain({PutRoot(), Mkdir("b")}));
+  CHECK(absl::IsFailedPrecondition(refused.status()));
+  const replication::CommittedEntry entry{own.index + 2, 1, "", nullptr};
+  CHECK(absl::IsDataLoss(group.machine()->Apply({&entry, 1})));
+  group.Tend();
+  CHECK(absl::IsDataLoss(node.failure));
+  CHECK(absl::IsFailedPrecondition(CheckNotCondemned(store)));
+  // Elected again by chance, it still answers nothing.
+  node.Lead();
+  CHECK(absl::IsFailedPrecondition(run(Plain({PutRoot()})).status()));
+  workers.Stop();
+}
+
+TEST_CASE("digests are told until they must have arrived, then an idle group is silent") {
+  TempDir directory;
+  FakeNode node;
+  ManualClock clock;
+  SeededRandom random{1};
+  WorkerPool workers{1, 100};
+  MetadataServiceOptions options;
+  options.node_id = 1;
+  options.voters = {1, 2, 3};
+  Group group({.id = kFirstNamespaceGroup,
+               .node = &node,
+               .workers = &workers,
+               .clock = &clock,
+               .random = &random,
+               .store = directory / "group-1"},
+              MakeMemoryKv(), options);
+  node.AddGroup(kFirstNamespaceGroup, group.machine());
+  group.Tend();
+  CHECK(node.digests.empty());  // nothing applied yet
+  node.Lead();
+  auto request = std::make_unique<pb::SegmentRequest>(Plain({Format()}));
+  group.Execute(std::move(request), 10, [](Answer) {});
+  int told = 0;
+  for (int i = 0; i < 10; ++i) {
+    node.digests.clear();
+    group.Tend();
+    told += node.digests.empty() ? 0 : 1;
+  }
+  CHECK(told == 3);
+  // But once in a while: a replica that was restarted has heard nothing yet.
+  clock.AdvanceMs(60'000);
+  group.Tend();
+  group.Tend();
+  CHECK(node.digests.size() == 1);
+  workers.Stop();
+}
+
+}  // namespace
+}  // namespace openefs::metadata::testing
