@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/strings/numbers.h"
+#include "common/files.h"
 #include "common/log.h"
 #include "replication/node/replica_node.h"
 
@@ -34,6 +35,18 @@ class NullMachine final : public StateMachine {
   }
   uint64_t AppliedIndex() const override { return applied_; }
   absl::StatusOr<uint64_t> Flush() override { return applied_.load(); }
+  absl::StatusOr<uint64_t> Checkpoint(const std::string& directory) override {
+    std::filesystem::create_directory(directory);
+    const uint64_t applied = applied_;
+    auto status = WriteFileDurably(directory + "/applied", std::to_string(applied));
+    return status.ok() ? absl::StatusOr<uint64_t>(applied) : status;
+  }
+  absl::Status Install(const std::string& directory) override {
+    const auto text = ReadSmallFile(directory + "/applied");
+    if (!text.ok()) return text.status();
+    applied_ = std::stoull(*text);
+    return absl::OkStatus();
+  }
   void OnLeader(uint64_t) override { leads_ = true; }
   void OnFollower() override { leads_ = false; }
   bool leads() const { return leads_; }

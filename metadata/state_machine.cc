@@ -45,7 +45,7 @@ MetadataStateMachine::MetadataStateMachine(GroupId group, std::unique_ptr<KvEngi
 // Where the store stands: after opening it, or after another one took its place.
 void MetadataStateMachine::LoadPosition() {
   std::unique_ptr<KvSnapshot> snapshot = engine_->Snapshot();
-  applied_index_ = ReadNumber(*snapshot, keys::AppliedIndex());
+  applied_index_.store(ReadNumber(*snapshot, keys::AppliedIndex()), std::memory_order_release);
   last_wall_time_ns_ = static_cast<int64_t>(ReadNumber(*snapshot, keys::LastWallTime()));
   std::string hash;
   hash_known_ = snapshot->Get(keys::StateHash(), &hash) || applied_index_ == 0;
@@ -102,6 +102,17 @@ absl::Status MetadataStateMachine::ApplyOne(Transaction& txn,
 absl::StatusOr<uint64_t> MetadataStateMachine::Flush() {
   if (absl::Status status = engine_->Flush(); !status.ok()) return status;
   return AppliedIndex();
+}
+
+absl::StatusOr<uint64_t> MetadataStateMachine::Checkpoint(const std::string& directory) {
+  if (absl::Status status = engine_->Checkpoint(directory); !status.ok()) return status;
+  return AppliedIndex();
+}
+
+absl::Status MetadataStateMachine::Install(const std::string& directory) {
+  if (absl::Status status = engine_->Install(directory); !status.ok()) return status;
+  LoadPosition();
+  return absl::OkStatus();
 }
 
 void MetadataStateMachine::OnLeader(uint64_t term) {

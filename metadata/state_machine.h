@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "common/ids.h"
@@ -35,6 +36,8 @@ class MetadataStateMachine final : public replication::StateMachine {
   absl::Status Apply(absl::Span<const replication::CommittedEntry> entries) override;
   uint64_t AppliedIndex() const override { return applied_index_.load(std::memory_order_acquire); }
   absl::StatusOr<uint64_t> Flush() override;
+  absl::StatusOr<uint64_t> Checkpoint(const std::string& directory) override;
+  absl::Status Install(const std::string& directory) override;
   void OnLeader(uint64_t term) override;
   void OnFollower() override;
   void OnPeerDigests(NodeId from, absl::Span<const replication::StateDigest> digests) override;

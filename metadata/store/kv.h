@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,9 +52,27 @@ class KvEngine {
 
   // Makes every Write so far survive a crash.
   virtual absl::Status Flush() = 0;
+
+  // Leaves a copy of everything written so far in `directory`, which does not exist yet (its parent
+  // does): a few durable files without directories below. What never changes is linked, not copied.
+  // The writer's thread; readers and compactions go on. After an error remains may be left there.
+  virtual absl::Status Checkpoint(const std::string& directory) = 0;
+
+  // Takes what Checkpoint left in `directory`, of this kind of engine, in place of everything it
+  // has; durably, and a crash leaves the old content or the new. The files stay as they are and may
+  // be removed afterwards. Snapshots taken before go on showing the old content. The writer's
+  // thread; no Write at the same time. DATA_LOSS if it is no checkpoint; after an error the engine
+  // goes on with the old content, but may have the new one when it is opened again.
+  virtual absl::Status Install(const std::string& directory) = 0;
 };
 
-absl::StatusOr<std::unique_ptr<KvEngine>> OpenRocksKv(const std::string& directory);
+// Where tests stop Install as a crash would.
+enum class InstallStep { kBegun, kCloned, kOpened, kCurrent };
+using InstallFaultHook = std::function<absl::Status(InstallStep)>;
+
+// The database lies in `directory`/store-<number>; see rocks_kv.cc.
+absl::StatusOr<std::unique_ptr<KvEngine>> OpenRocksKv(const std::string& directory,
+                                                      InstallFaultHook fault = nullptr);
 std::unique_ptr<KvEngine> MakeMemoryKv();
 
 }  // namespace openefs::metadata

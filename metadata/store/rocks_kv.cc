@@ -1,165 +1,170 @@
-#include <rocksdb/cache.h>
-#include <rocksdb/db.h>
-#include <rocksdb/filter_policy.h>
-#include <rocksdb/listener.h>
-#include <rocksdb/table.h>
-#include <rocksdb/write_batch.h>
+// The engine over RocksDB. Its directory holds stores, of which the file `current` names the one
+// that counts: installing a snapshot is making another store beside it and renaming `current`. What
+// `current` does not name is the remains of a crash, or of a store that was replaced.
+#include <filesystem>
+#include <system_error>
+#include <utility>
 
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "common/check.h"
-#include "common/log.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
+#include "common/files.h"
+#include "common/mutex.h"
 #include "metadata/store/kv.h"
+#include "metadata/store/rocks_store.h"
 
 namespace openefs::metadata {
 namespace {
 
-// Blocks of all groups of the process together. What is hot (inodes, directory entries) is small.
-constexpr size_t kBlockCacheBytes = size_t{64} << 20;
-// Each group: memory before a table is written, and how many such buffers may wait for the disk.
-constexpr size_t kWriteBufferBytes = size_t{16} << 20;
-constexpr int kWriteBuffers = 3;
-constexpr int kBloomBitsPerKey = 10;  // one false positive in a hundred
-constexpr int kMaxOpenTables = 512;   // file descriptors of one group
-constexpr int kLogFiles = 2;
-constexpr size_t kLogFileBytes = size_t{4} << 20;
+namespace fs = std::filesystem;
 
-rocksdb::Slice ToSlice(absl::string_view bytes) { return {bytes.data(), bytes.size()}; }
-absl::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+constexpr char kCurrentName[] = "current";
+constexpr char kStorePrefix[] = "store-";
 
-// Reads that fail would make replicas differ, so they stop the process.
-void CheckRead(const rocksdb::Status& status) {
-  if (status.ok()) return;
-  Log(LogLevel::kError, "metadata.store_read_failed", {{"error", status.ToString()}});
-  OPENEFS_CHECK(!"the metadata store can be read");
+std::string StoreName(uint64_t number) { return absl::StrFormat("%s%08d", kStorePrefix, number); }
+
+absl::Status IoError(absl::string_view doing, const std::string& path,
+                     const std::error_code& error) {
+  return absl::InternalError(
+      absl::StrCat("metadata store: ", doing, " ", path, ": ", error.message()));
 }
 
-// A flush or compaction that fails leaves writes that were accepted and will not last.
-class StopOnBackgroundError final : public rocksdb::EventListener {
- public:
-  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
-    Log(LogLevel::kError, "metadata.store_write_failed", {{"error", status->ToString()}});
-    OPENEFS_CHECK(!"the metadata store can be written");
+// 0: there is none yet.
+absl::StatusOr<uint64_t> ReadCurrent(const std::string& directory) {
+  const std::string path = absl::StrCat(directory, "/", kCurrentName);
+  const auto text = ReadSmallFile(path);
+  if (absl::IsNotFound(text.status())) return 0;
+  if (!text.ok()) return text.status();
+  uint64_t number = 0;
+  absl::string_view name = *text;
+  const bool good = absl::ConsumePrefix(&name, kStorePrefix) && absl::SimpleAtoi(name, &number) &&
+                    number > 0 && *text == StoreName(number);
+  if (!good) return absl::DataLossError(absl::StrCat("metadata store: ", path, " is damaged"));
+  return number;
+}
+
+absl::Status WriteCurrent(const std::string& directory, uint64_t number) {
+  return WriteFileDurably(absl::StrCat(directory, "/", kCurrentName), StoreName(number));
+}
+
+// Without `current`, a first store is one whose creation was interrupted, and it is empty; a later
+// one means that `current` was lost.
+absl::StatusOr<uint64_t> ChooseStore(const std::string& directory) {
+  auto current = ReadCurrent(directory);
+  if (!current.ok() || *current != 0) return current;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
+    const std::string name = entry.path().filename().string();
+    if (absl::StartsWith(name, kStorePrefix) && name != StoreName(1)) {
+      return absl::DataLossError(absl::StrCat("metadata store: ", directory, " has ", name,
+                                              " but no file ", kCurrentName));
+    }
   }
-};
+  if (error) return IoError("list", directory, error);
+  return 1;
+}
 
-class RocksIterator final : public KvIterator {
- public:
-  RocksIterator(rocksdb::DB* db, const rocksdb::Snapshot* snapshot, absl::string_view begin,
-                absl::string_view end)
-      : end_(end.data(), end.size()), end_slice_(end_) {
-    rocksdb::ReadOptions options;
-    options.snapshot = snapshot;
-    options.iterate_upper_bound = &end_slice_;
-    options.total_order_seek = true;
-    it_.reset(db->NewIterator(options));
-    it_->Seek(ToSlice(begin));
+absl::Status RemoveOtherStores(const std::string& directory, uint64_t current) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
+    const std::string name = entry.path().filename().string();
+    if (!absl::StartsWith(name, kStorePrefix) || name == StoreName(current)) continue;
+    fs::remove_all(entry.path(), error);
+    if (error) return IoError("remove", entry.path().string(), error);
   }
-  bool Valid() const override {
-    if (it_->Valid()) return true;
-    CheckRead(it_->status());
-    return false;
-  }
-  absl::string_view Key() const override { return ToView(it_->key()); }
-  absl::string_view Value() const override { return ToView(it_->value()); }
-  void Next() override { it_->Next(); }
-
- private:
-  const std::string end_;
-  const rocksdb::Slice end_slice_;
-  std::unique_ptr<rocksdb::Iterator> it_;
-};
-
-class RocksSnapshot final : public KvSnapshot {
- public:
-  explicit RocksSnapshot(rocksdb::DB* db) : db_(db), snapshot_(db->GetSnapshot()) {}
-  ~RocksSnapshot() override { db_->ReleaseSnapshot(snapshot_); }
-
-  bool Get(absl::string_view key, std::string* value) const override {
-    rocksdb::ReadOptions options;
-    options.snapshot = snapshot_;
-    rocksdb::Status status = db_->Get(options, ToSlice(key), value);
-    if (status.IsNotFound()) return false;
-    CheckRead(status);
-    return true;
-  }
-  std::unique_ptr<KvIterator> Scan(absl::string_view begin, absl::string_view end) const override {
-    return std::make_unique<RocksIterator>(db_, snapshot_, begin, end);
-  }
-
- private:
-  rocksdb::DB* const db_;
-  const rocksdb::Snapshot* const snapshot_;
-};
-
-absl::Status ToStatus(const rocksdb::Status& status, absl::string_view doing) {
-  if (status.ok()) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat("metadata store: ", doing, ": ", status.ToString()));
+  return error ? IoError("list", directory, error) : absl::OkStatus();
 }
 
 class RocksKv final : public KvEngine {
  public:
-  explicit RocksKv(std::unique_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
+  RocksKv(std::string directory, uint64_t number, std::shared_ptr<RocksStore> store,
+          InstallFaultHook fault)
+      : directory_(std::move(directory)),
+        fault_(std::move(fault)),
+        number_(number),
+        store_(std::move(store)) {}
 
-  absl::Status Write(const KvWrites& writes) override {
-    rocksdb::WriteBatch batch;
-    for (const auto& [key, value] : writes) {
-      rocksdb::Status added = value.has_value() ? batch.Put(key, *value) : batch.Delete(key);
-      if (!added.ok()) return ToStatus(added, "batch");
-    }
-    rocksdb::WriteOptions options;
-    options.disableWAL = true;  // the Raft log is replayed from the last flush
-    return ToStatus(db_->Write(options, &batch), "write");
+  absl::Status Write(const KvWrites& writes) override { return Store()->Write(writes); }
+  std::unique_ptr<KvSnapshot> Snapshot() override { return Store()->Snapshot(); }
+  absl::Status Flush() override { return Store()->Flush(); }
+  absl::Status Checkpoint(const std::string& directory) override {
+    return Store()->Checkpoint(directory);
   }
-
-  std::unique_ptr<KvSnapshot> Snapshot() override {
-    return std::make_unique<RocksSnapshot>(db_.get());
-  }
-
-  absl::Status Flush() override {
-    rocksdb::FlushOptions options;
-    options.wait = true;
-    return ToStatus(db_->Flush(options), "flush");
-  }
+  absl::Status Install(const std::string& directory) override;
 
  private:
-  const std::unique_ptr<rocksdb::DB> db_;
+  std::shared_ptr<RocksStore> Store() const {
+    MutexLock lock(mu_);
+    return store_;
+  }
+  absl::Status Reached(InstallStep step) const { return fault_ ? fault_(step) : absl::OkStatus(); }
+  absl::StatusOr<std::shared_ptr<RocksStore>> OpenCopy(const std::string& from,
+                                                       const std::string& to);
+
+  // Constant.
+  const std::string directory_;
+  const InstallFaultHook fault_;
+
+  // The writer's thread only.
+  uint64_t number_;
+
+  mutable Mutex mu_;
+  std::shared_ptr<RocksStore> store_ ABSL_GUARDED_BY(mu_);
 };
 
-std::shared_ptr<rocksdb::Cache> SharedBlockCache() {
-  static const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(kBlockCacheBytes);
-  return cache;
+absl::Status RocksKv::Install(const std::string& directory) {
+  const uint64_t next = number_ + 1;
+  auto opened = OpenCopy(directory, absl::StrCat(directory_, "/", StoreName(next)));
+  if (!opened.ok()) return opened.status();
+  if (auto status = Reached(InstallStep::kOpened); !status.ok()) return status;
+  if (auto status = WriteCurrent(directory_, next); !status.ok()) return status;
+  if (auto status = Reached(InstallStep::kCurrent); !status.ok()) return status;
+  number_ = next;
+  std::shared_ptr<RocksStore> old;
+  {
+    MutexLock lock(mu_);
+    old = std::exchange(store_, *std::move(opened));
+  }
+  old->Abandon();  // goes here, or with its last snapshot
+  return absl::OkStatus();
 }
 
-rocksdb::Options MakeOptions() {
-  rocksdb::BlockBasedTableOptions table;
-  table.block_cache = SharedBlockCache();
-  table.cache_index_and_filter_blocks = true;  // so that the cache bounds them too
-  table.pin_l0_filter_and_index_blocks_in_cache = true;
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
-  table.format_version = 5;
-
-  rocksdb::Options options;
-  options.create_if_missing = true;
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  options.write_buffer_size = kWriteBufferBytes;
-  options.max_write_buffer_number = kWriteBuffers;
-  // Without a log of its own, a batch lasts whole or not at all because it lies in one memtable.
-  options.atomic_flush = true;
-  options.max_open_files = kMaxOpenTables;
-  options.keep_log_file_num = kLogFiles;
-  options.max_log_file_size = kLogFileBytes;
-  options.listeners.push_back(std::make_shared<StopOnBackgroundError>());
-  return options;
+absl::StatusOr<std::shared_ptr<RocksStore>> RocksKv::OpenCopy(const std::string& from,
+                                                              const std::string& to) {
+  std::error_code error;
+  fs::remove_all(to, error);  // of an attempt that failed
+  if (error) return IoError("remove", to, error);
+  if (auto status = Reached(InstallStep::kBegun); !status.ok()) return status;
+  // Tables never change; what RocksDB may write to is copied.
+  const auto may_share = [](std::string_view name) { return name.ends_with(".sst"); };
+  if (auto status = CloneDirectory(from, to, may_share); !status.ok()) return status;
+  if (auto status = Reached(InstallStep::kCloned); !status.ok()) return status;
+  if (!fs::exists(absl::StrCat(to, "/CURRENT"), error)) {
+    return absl::DataLossError(absl::StrCat("metadata store: ", from, " is not a checkpoint"));
+  }
+  return RocksStore::Open(to);
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<KvEngine>> OpenRocksKv(const std::string& directory) {
-  rocksdb::DB* raw = nullptr;
-  rocksdb::Status status = rocksdb::DB::Open(MakeOptions(), directory, &raw);
-  std::unique_ptr<rocksdb::DB> db(raw);
-  if (!status.ok()) return ToStatus(status, absl::StrCat("open ", directory));
-  return std::make_unique<RocksKv>(std::move(db));
+absl::StatusOr<std::unique_ptr<KvEngine>> OpenRocksKv(const std::string& directory,
+                                                      InstallFaultHook fault) {
+  std::error_code error;
+  const bool created = fs::create_directories(directory, error);
+  if (error) return IoError("create", directory, error);
+  if (created) {
+    const std::string parent = fs::absolute(directory).lexically_normal().parent_path().string();
+    if (auto status = SyncDirectory(parent); !status.ok()) return status;
+  }
+  const auto current = ChooseStore(directory);
+  if (!current.ok()) return current.status();
+  if (auto status = RemoveOtherStores(directory, *current); !status.ok()) return status;
+  auto store = RocksStore::Open(absl::StrCat(directory, "/", StoreName(*current)));
+  if (!store.ok()) return store.status();
+  if (auto status = WriteCurrent(directory, *current); !status.ok()) return status;
+  return std::make_unique<RocksKv>(directory, *current, *std::move(store), std::move(fault));
 }
 
 }  // namespace openefs::metadata

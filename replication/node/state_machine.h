@@ -38,7 +38,8 @@ struct StateDigest {
   uint64_t hash = 0;
 };
 
-// One group's state. Apply, OnLeader and OnFollower run on one thread, the group's applier.
+// One group's state. Everything but AppliedIndex is called by one thread at a time, the group's
+// applier.
 class StateMachine {
  public:
   virtual ~StateMachine() = default;
@@ -53,6 +54,21 @@ class StateMachine {
   // Makes everything applied so far survive a crash by itself and returns the index that is safe:
   // the log below may be cut. Slow; called on the applier, seldom.
   virtual absl::StatusOr<uint64_t> Flush() = 0;
+
+  // Leaves a consistent copy of the state in `directory`, which does not exist yet (its parent
+  // does), and returns the applied index it stands for: always AppliedIndex() as it is. The copy is
+  // a few plain files without directories below, durable, with names of [A-Za-z0-9._-] that begin
+  // with a letter or digit. It must be quick (files that do not change are linked, not copied):
+  // nothing is applied meanwhile. It implies Flush. Errors stop nothing: the copy is given up, the
+  // caller removes what is left of it.
+  virtual absl::StatusOr<uint64_t> Checkpoint(const std::string& directory) = 0;
+
+  // Takes a copy that Checkpoint made on any replica of the group in place of everything it has;
+  // AppliedIndex() is then that of the copy. Durable on return; a crash at any moment leaves the
+  // old state or the new. Idempotent: it is repeated when a crash came between it and the removal
+  // of `directory`, whose files stay as they are. Reads under way go on over the old state. An
+  // error stops the replica.
+  virtual absl::Status Install(const std::string& directory) = 0;
 
   // This replica leads `term` and has applied every entry of earlier terms.
   virtual void OnLeader(uint64_t term) = 0;

@@ -33,4 +33,21 @@ TEST_CASE("reading tells a missing file from a bad one") {
   CHECK(ReadSmallFile(temp / "f", 101).ok());
 }
 
+TEST_CASE("a cloned directory shares what it may and copies the rest") {
+  TempDir temp;
+  std::filesystem::create_directories(temp / "from/below");
+  REQUIRE(WriteFileDurably(temp / "from/shared", "one").ok());
+  REQUIRE(WriteFileDurably(temp / "from/copied", std::string(600'000, 'c')).ok());
+  std::filesystem::create_symlink("/etc/passwd", temp / "from/link");
+  const auto may_share = [](std::string_view name) { return name == "shared"; };
+  REQUIRE(CloneDirectory(temp / "from", temp / "to", may_share).ok());
+  CHECK(std::filesystem::equivalent(temp / "from/shared", temp / "to/shared"));
+  CHECK_FALSE(std::filesystem::equivalent(temp / "from/copied", temp / "to/copied"));
+  CHECK(*ReadSmallFile(temp / "to/copied") == std::string(600'000, 'c'));
+  CHECK_FALSE(std::filesystem::exists(temp / "to/below"));
+  CHECK_FALSE(std::filesystem::exists(std::filesystem::symlink_status(temp / "to/link")));
+  CHECK_FALSE(CloneDirectory(temp / "from", temp / "to", may_share).ok());  // it is there
+  CHECK_FALSE(CloneDirectory(temp / "none", temp / "to2", may_share).ok());
+}
+
 }  // namespace openefs

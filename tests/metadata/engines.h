@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include "metadata/store/kv.h"
 #include "tests/common/temp_dir.h"
@@ -12,12 +13,14 @@
 namespace openefs::metadata {
 
 struct MemoryEngine {
+  static constexpr bool kOnDisk = false;
   std::unique_ptr<KvEngine> Open() { return MakeMemoryKv(); }
 };
 
 struct RocksEngine {
-  std::unique_ptr<KvEngine> Open() {
-    auto engine = OpenRocksKv(directory / "kv");
+  static constexpr bool kOnDisk = true;
+  std::unique_ptr<KvEngine> Open(InstallFaultHook fault = nullptr) {
+    auto engine = OpenRocksKv(directory / "kv", std::move(fault));
     REQUIRE(engine.ok());
     return *std::move(engine);
   }

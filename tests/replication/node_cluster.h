@@ -5,16 +5,19 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "common/clock.h"
+#include "common/files.h"
 #include "replication/node/replica_node.h"
 
 namespace openefs::replication::testing {
@@ -58,6 +61,45 @@ class MemoryMachine final : public StateMachine {
     flushed_ = applied_;
     return flushed_;
   }
+  // One file: applied index, then term, length and bytes of each value.
+  absl::StatusOr<uint64_t> Checkpoint(const std::string& directory) override {
+    std::lock_guard lock(mu_);
+    std::error_code error;
+    if (!std::filesystem::create_directory(directory, error)) {
+      return absl::InternalError("cannot create " + directory);
+    }
+    std::ostringstream text;
+    text << applied_;
+    for (size_t i = 0; i < values_.size(); ++i) {
+      text << ' ' << terms_[i] << ' ' << values_[i].size() << ' ' << values_[i];
+    }
+    const absl::Status written = WriteFileDurably(directory + "/state", text.str());
+    if (!written.ok()) return written;
+    flushed_ = applied_;
+    return applied_;
+  }
+  absl::Status Install(const std::string& directory) override {
+    std::lock_guard lock(mu_);
+    std::ifstream text(directory + "/state", std::ios::binary);
+    uint64_t applied = 0;
+    if (!(text >> applied)) return absl::DataLossError("no state in " + directory);
+    std::vector<std::string> values(applied);
+    std::vector<uint64_t> terms(applied);
+    for (size_t i = 0; i < applied; ++i) {
+      size_t bytes = 0;
+      text >> terms[i] >> bytes;
+      text.get();
+      values[i].resize(bytes);
+      if (!text.read(values[i].data(), static_cast<std::streamsize>(bytes))) {
+        return absl::DataLossError("short state in " + directory);
+      }
+    }
+    applied_ = flushed_ = applied;
+    values_.swap(values);
+    terms_.swap(terms);
+    ++installs_;
+    return absl::OkStatus();
+  }
   void OnLeader(uint64_t term) override {
     std::lock_guard lock(mu_);
     leads_ = term;
@@ -99,6 +141,10 @@ class MemoryMachine final : public StateMachine {
     std::lock_guard lock(mu_);
     return wrong_leads_;
   }
+  int installs() const {
+    std::lock_guard lock(mu_);
+    return installs_;
+  }
 
  private:
   mutable std::mutex mu_;
@@ -106,6 +152,7 @@ class MemoryMachine final : public StateMachine {
   uint64_t flushed_ = 0;
   uint64_t leads_ = 0;
   int wrong_leads_ = 0;
+  int installs_ = 0;
   std::vector<std::string> values_;
   std::vector<uint64_t> terms_;
   std::string fail_on_;

@@ -101,8 +101,7 @@ TEST_CASE("a crash falls back to the last flush, and replay catches up") {
   CHECK(*flushed == 80);
   ApplyAll(machine, entries, 9);
   const std::string copy = copies / "crashed";
-  std::filesystem::copy(rocks.directory / "kv", copy);
-  std::filesystem::remove(std::filesystem::path(copy) / "LOCK");
+  std::filesystem::copy(rocks.directory / "kv", copy, std::filesystem::copy_options::recursive);
   auto engine = OpenRocksKv(copy);
   REQUIRE(engine.ok());
   MetadataStateMachine crashed(kTestGroup, *std::move(engine), {});
@@ -110,6 +109,41 @@ TEST_CASE("a crash falls back to the last flush, and replay catches up") {
   CHECK(CheckStore(*crashed.Snapshot()).Clean());
   ApplyAll(crashed, entries, 5);
   CHECK(Dump(crashed) == Dump(machine));
+}
+
+TEMPLATE_LIST_TEST_CASE("a replica goes on from another one's checkpoint", "", AllEngines) {
+  const std::vector<std::string> entries = RandomEntries(GENERATE(21u, 22u), 150);
+  TestType maker;
+  TestType other;
+  TempDir directory;
+  MetadataStateMachine machine(kTestGroup, maker.Open(), {});
+  ApplyAll(machine, {entries.begin(), entries.begin() + 80}, 9);
+  const auto before = Dump(machine);
+  const auto index = machine.Checkpoint(directory / "checkpoint");
+  REQUIRE(index.ok());
+  CHECK(*index == 80);
+  ApplyAll(machine, entries, 7);
+
+  auto behind = std::make_unique<MetadataStateMachine>(kTestGroup, other.Open(),
+                                                       MetadataStateMachine::Callbacks{});
+  ApplyAll(*behind, {entries.begin(), entries.begin() + 20}, 5);
+  for (int times = 0; times < 2; ++times) {  // it is repeated after a crash
+    REQUIRE(behind->Install(directory / "checkpoint").ok());
+    CHECK(behind->AppliedIndex() == 80);
+    CHECK(Dump(*behind) == before);
+  }
+  CHECK(CheckStore(*behind->Snapshot()).Clean());
+  std::filesystem::remove_all(directory / "checkpoint");
+  ApplyAll(*behind, {entries.begin(), entries.begin() + 100}, 5);
+  if (TestType::kOnDisk) {
+    REQUIRE(behind->Flush().ok());
+    behind.reset();
+    behind = std::make_unique<MetadataStateMachine>(kTestGroup, other.Open(),
+                                                    MetadataStateMachine::Callbacks{});
+    REQUIRE(behind->AppliedIndex() == 100);
+  }
+  ApplyAll(*behind, entries, 3);
+  CHECK(Dump(*behind) == Dump(machine));
 }
 
 }  // namespace

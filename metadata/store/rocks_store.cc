@@ -1,0 +1,185 @@
+#include "metadata/store/rocks_store.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
+#include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
+#include <rocksdb/write_batch.h>
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/check.h"
+#include "common/log.h"
+
+namespace openefs::metadata {
+namespace {
+
+// Blocks of all groups of the process together. What is hot (inodes, directory entries) is small.
+constexpr size_t kBlockCacheBytes = size_t{64} << 20;
+// Each group: memory before a table is written, and how many such buffers may wait for the disk.
+constexpr size_t kWriteBufferBytes = size_t{16} << 20;
+constexpr int kWriteBuffers = 3;
+constexpr int kBloomBitsPerKey = 10;  // one false positive in a hundred
+constexpr int kMaxOpenTables = 512;   // file descriptors of one group
+constexpr int kLogFiles = 2;
+constexpr size_t kLogFileBytes = size_t{4} << 20;
+
+rocksdb::Slice ToSlice(absl::string_view bytes) { return {bytes.data(), bytes.size()}; }
+absl::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+// Reads that fail would make replicas differ, so they stop the process.
+void CheckRead(const rocksdb::Status& status) {
+  if (status.ok()) return;
+  Log(LogLevel::kError, "metadata.store_read_failed", {{"error", status.ToString()}});
+  OPENEFS_CHECK(!"the metadata store can be read");
+}
+
+// A flush or compaction that fails leaves writes that were accepted and will not last.
+class StopOnBackgroundError final : public rocksdb::EventListener {
+ public:
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
+    Log(LogLevel::kError, "metadata.store_write_failed", {{"error", status->ToString()}});
+    OPENEFS_CHECK(!"the metadata store can be written");
+  }
+};
+
+class RocksIterator final : public KvIterator {
+ public:
+  RocksIterator(rocksdb::DB* db, const rocksdb::Snapshot* snapshot, absl::string_view begin,
+                absl::string_view end, std::shared_ptr<RocksStore> store)
+      : store_(std::move(store)), end_(end.data(), end.size()), end_slice_(end_) {
+    rocksdb::ReadOptions options;
+    options.snapshot = snapshot;
+    options.iterate_upper_bound = &end_slice_;
+    options.total_order_seek = true;
+    it_.reset(db->NewIterator(options));
+    it_->Seek(ToSlice(begin));
+  }
+  bool Valid() const override {
+    if (it_->Valid()) return true;
+    CheckRead(it_->status());
+    return false;
+  }
+  absl::string_view Key() const override { return ToView(it_->key()); }
+  absl::string_view Value() const override { return ToView(it_->value()); }
+  void Next() override { it_->Next(); }
+
+ private:
+  const std::shared_ptr<RocksStore> store_;  // goes after the iterator
+  const std::string end_;
+  const rocksdb::Slice end_slice_;
+  std::unique_ptr<rocksdb::Iterator> it_;
+};
+
+class RocksSnapshot final : public KvSnapshot {
+ public:
+  RocksSnapshot(rocksdb::DB* db, std::shared_ptr<RocksStore> store)
+      : store_(std::move(store)), db_(db), snapshot_(db->GetSnapshot()) {}
+  ~RocksSnapshot() override { db_->ReleaseSnapshot(snapshot_); }
+
+  bool Get(absl::string_view key, std::string* value) const override {
+    rocksdb::ReadOptions options;
+    options.snapshot = snapshot_;
+    rocksdb::Status status = db_->Get(options, ToSlice(key), value);
+    if (status.IsNotFound()) return false;
+    CheckRead(status);
+    return true;
+  }
+  std::unique_ptr<KvIterator> Scan(absl::string_view begin, absl::string_view end) const override {
+    return std::make_unique<RocksIterator>(db_, snapshot_, begin, end, store_);
+  }
+
+ private:
+  const std::shared_ptr<RocksStore> store_;
+  rocksdb::DB* const db_;
+  const rocksdb::Snapshot* const snapshot_;
+};
+
+absl::Status ToStatus(const rocksdb::Status& status, absl::string_view doing) {
+  if (status.ok()) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("metadata store: ", doing, ": ", status.ToString()));
+}
+
+std::shared_ptr<rocksdb::Cache> SharedBlockCache() {
+  static const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(kBlockCacheBytes);
+  return cache;
+}
+
+rocksdb::Options MakeOptions() {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = SharedBlockCache();
+  table.cache_index_and_filter_blocks = true;  // so that the cache bounds them too
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
+  table.format_version = 5;
+
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  options.write_buffer_size = kWriteBufferBytes;
+  options.max_write_buffer_number = kWriteBuffers;
+  // Without a log of its own, a batch lasts whole or not at all because it lies in one memtable.
+  options.atomic_flush = true;
+  options.max_open_files = kMaxOpenTables;
+  options.keep_log_file_num = kLogFiles;
+  options.max_log_file_size = kLogFileBytes;
+  options.listeners.push_back(std::make_shared<StopOnBackgroundError>());
+  return options;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<RocksStore>> RocksStore::Open(const std::string& directory) {
+  rocksdb::DB* raw = nullptr;
+  rocksdb::Status status = rocksdb::DB::Open(MakeOptions(), directory, &raw);
+  std::unique_ptr<rocksdb::DB> db(raw);
+  if (!status.ok()) return ToStatus(status, absl::StrCat("open ", directory));
+  return std::shared_ptr<RocksStore>(new RocksStore(directory, std::move(db)));
+}
+
+RocksStore::RocksStore(std::string directory, std::unique_ptr<rocksdb::DB> db)
+    : directory_(std::move(directory)), db_(std::move(db)) {}
+
+RocksStore::~RocksStore() {
+  db_.reset();
+  std::error_code ignored;  // see Abandon
+  if (abandoned_) std::filesystem::remove_all(directory_, ignored);
+}
+
+absl::Status RocksStore::Write(const KvWrites& writes) {
+  rocksdb::WriteBatch batch;
+  for (const auto& [key, value] : writes) {
+    rocksdb::Status added = value.has_value() ? batch.Put(key, *value) : batch.Delete(key);
+    if (!added.ok()) return ToStatus(added, "batch");
+  }
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;  // the Raft log is replayed from the last flush
+  return ToStatus(db_->Write(options, &batch), "write");
+}
+
+absl::Status RocksStore::Flush() {
+  rocksdb::FlushOptions options;
+  options.wait = true;
+  return ToStatus(db_->Flush(options), "flush");
+}
+
+std::unique_ptr<KvSnapshot> RocksStore::Snapshot() {
+  return std::make_unique<RocksSnapshot>(db_.get(), shared_from_this());
+}
+
+// Tables are linked, the rest is small. Flushes first: there is no log to copy.
+absl::Status RocksStore::Checkpoint(const std::string& directory) {
+  if (auto status = Flush(); !status.ok()) return status;
+  rocksdb::Checkpoint* raw = nullptr;
+  rocksdb::Status status = rocksdb::Checkpoint::Create(db_.get(), &raw);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
+  if (status.ok()) status = checkpoint->CreateCheckpoint(directory);
+  return ToStatus(status, absl::StrCat("checkpoint in ", directory));
+}
+
+}  // namespace openefs::metadata

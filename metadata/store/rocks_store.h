@@ -1,0 +1,43 @@
+// RocksStore: one opened RocksDB. RocksKv (rocks_kv.cc) replaces it whole when a snapshot is
+// installed; whoever still reads from the old one keeps it alive.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "metadata/store/kv.h"
+
+namespace rocksdb {
+class DB;
+}
+
+namespace openefs::metadata {
+
+class RocksStore : public std::enable_shared_from_this<RocksStore> {
+ public:
+  // Opens or creates `directory`.
+  static absl::StatusOr<std::shared_ptr<RocksStore>> Open(const std::string& directory);
+  ~RocksStore();  // closes; then removes the directory, if Abandon was called
+
+  absl::Status Write(const KvWrites& writes);
+  absl::Status Flush();
+  std::unique_ptr<KvSnapshot> Snapshot();
+  // See KvEngine::Checkpoint.
+  absl::Status Checkpoint(const std::string& directory);
+
+  // Nobody will open this directory again. Removing it can wait for the next start, so it may fail.
+  void Abandon() { abandoned_ = true; }
+
+  RocksStore(const RocksStore&) = delete;
+  RocksStore& operator=(const RocksStore&) = delete;
+
+ private:
+  RocksStore(std::string directory, std::unique_ptr<rocksdb::DB> db);
+
+  const std::string directory_;
+  std::unique_ptr<rocksdb::DB> db_;
+  std::atomic<bool> abandoned_{false};
+};
+
+}  // namespace openefs::metadata
