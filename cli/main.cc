@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   openefs::cli::AddDatanodeCommand(app, &exit_code);
   openefs::cli::AddFrontendCommand(app, &exit_code);
   openefs::cli::AddControlCommand(app, &exit_code);
+  openefs::cli::AddBenchCommand(app, &exit_code);
 
   CLI::App* cluster = app.add_subcommand("cluster", "Looks at and sets up a whole cluster");
   cluster->require_subcommand(1);

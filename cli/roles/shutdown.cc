@@ -27,4 +27,10 @@ void WaitForShutdownSignal() {
   sigwait(&signals, &signal);
 }
 
+bool ShutdownSignalled() {
+  const sigset_t signals = ShutdownSignals();
+  const timespec at_once = {};
+  return sigtimedwait(&signals, nullptr, &at_once) > 0;
+}
+
 }  // namespace openefs::cli

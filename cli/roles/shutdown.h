@@ -9,4 +9,7 @@ void BlockShutdownSignals();
 // Returns when one of them has come.
 void WaitForShutdownSignal();
 
+// Whether SIGTERM or SIGINT has come since the last call; does not wait.
+bool ShutdownSignalled();
+
 }  // namespace openefs::cli
