@@ -4,7 +4,9 @@
 
 #include "cli/command.h"
 #include "cli/roles/role_process.h"
+#include "cli/roles/shutdown.h"
 #include "common/clock.h"
+#include "common/mutex.h"
 #include "common/rpc/channel.h"
 #include "metadata/service/metadata_service.h"
 #include "replication/node/transport.h"
@@ -19,19 +21,26 @@ class MetadataRole final : public RunningRole {
     server_->Stop();
   }
 
+  absl::Status Failure() const override {
+    MutexLock lock(mu_);
+    return failure_;
+  }
+
   absl::Status Start(const RoleConfig& config) {
-    std::map<NodeId, std::shared_ptr<rpc::Channel>> peers;
+    std::map<NodeId, std::string> peers;
     metadata::MetadataServiceOptions options;
     for (const auto& node : config.metadata_nodes) {
       options.voters.push_back(node.id);
-      if (node.id != config.node_id) peers[node.id] = rpc::MakeChannel(node.address);
+      if (node.id != config.node_id) peers[node.id] = node.address;
+      if (node.id == config.node_id) options.address = node.address;
     }
     options.node_id = config.node_id;
     options.az = config.az;
     options.directory = config.data_dir;
     options.cluster_id = config.cluster_id;
     options.lease_ms = config.lease_seconds * 1000;
-    transport_ = replication::MakeRpcTransport(server_.get(), std::move(peers));
+    options.on_fatal = [this](const absl::Status& why) { Fail(why); };
+    transport_ = replication::MakeRpcTransport(server_.get(), peers);
     service_ =
         metadata::MakeMetadataService(std::move(options), transport_.get(), SystemClock::Get());
     metadata::ServeMetadata(service_.get(), server_.get());
@@ -40,6 +49,18 @@ class MetadataRole final : public RunningRole {
   }
 
  private:
+  // The process ends with this one line, so that nobody takes it for a working replica.
+  void Fail(const absl::Status& why) {
+    {
+      MutexLock lock(mu_);
+      failure_ = why;
+    }
+    RequestShutdown();
+  }
+
+  mutable Mutex mu_;
+  absl::Status failure_ ABSL_GUARDED_BY(mu_);
+
   std::unique_ptr<rpc::Server> server_ = rpc::MakeServer();
   std::unique_ptr<replication::Transport> transport_;
   std::unique_ptr<metadata::MetadataService> service_;

@@ -25,7 +25,7 @@ absl::Status RunRole(const RoleConfig& config, const StartRole& start) {
   if (!role.ok()) return role.status();
   Log(LogLevel::kInfo, "cli.serving", {{"role", RoleName(config.role)}, {"node", config.node_id}});
   WaitForShutdownSignal();
-  return absl::OkStatus();
+  return (*role)->Failure();
 }
 
 int LoadAndRun(Role role, const std::string& file, const StartRole& start) {

@@ -22,6 +22,8 @@ namespace openefs::cli {
 class RunningRole {
  public:
   virtual ~RunningRole() = default;
+  // Why it asked for the end of the process (RequestShutdown); OK if it did not.
+  virtual absl::Status Failure() const { return absl::OkStatus(); }
 };
 
 using StartRole =

@@ -1,5 +1,7 @@
 #include "cli/roles/shutdown.h"
 
+#include <unistd.h>
+
 #include <csignal>
 
 namespace openefs::cli {
@@ -32,5 +34,7 @@ bool ShutdownSignalled() {
   const timespec at_once = {};
   return sigtimedwait(&signals, nullptr, &at_once) > 0;
 }
+
+void RequestShutdown() { ::kill(::getpid(), SIGTERM); }
 
 }  // namespace openefs::cli

@@ -12,4 +12,7 @@ void WaitForShutdownSignal();
 // Whether SIGTERM or SIGINT has come since the last call; does not wait.
 bool ShutdownSignalled();
 
+// Makes WaitForShutdownSignal return, as SIGTERM does. Any thread.
+void RequestShutdown();
+
 }  // namespace openefs::cli

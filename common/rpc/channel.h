@@ -23,6 +23,7 @@ enum class Method : uint32_t {
   kMetadataExecute = 1,   // SegmentRequest -> SegmentResponse
   kMetadataStatus = 2,    // empty -> MetadataStatus
   kRaftMessages = 10,     // RaftMessageBatch, one way
+  kPeerHello = 11,        // PeerHello -> PeerWelcome
   kPutFragment = 20,      // PutFragmentRequest + bytes -> empty
   kGetFragment = 21,      // GetFragmentRequest -> GetFragmentResponse + bytes
   kDeleteFragments = 22,  // DeleteFragmentsRequest -> empty

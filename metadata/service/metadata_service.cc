@@ -73,6 +73,7 @@ class Service final : public MetadataService {
     status.node_id = options_.node_id;
     status.az = options_.az;
     if (!serving_.load(std::memory_order_acquire)) return status;
+    status.node = node_->State();
     for (GroupId group : options_.groups) status.groups.push_back(node_->Status(group));
     return status;
   }
@@ -91,6 +92,9 @@ class Service final : public MetadataService {
     node_options.cluster_id = options_.cluster_id;
     node_options.directory = directory_->path() + "/log";
     node_options.voters = options_.voters;
+    node_options.address = options_.address;
+    node_options.az = options_.az;
+    node_options.on_fatal = options_.on_fatal;
     node_ = replication::MakeReplicaNode(std::move(node_options), transport_, clock_);
     for (GroupId group : options_.groups) {
       if (absl::Status opened = OpenGroup(group); !opened.ok()) return opened;

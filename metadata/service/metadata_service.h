@@ -27,6 +27,9 @@ struct MetadataServiceOptions {
   std::string directory;       // holds log/ and one RocksDB per group; formatted if empty
   std::string cluster_id;      // 16 bytes
   std::vector<NodeId> voters;  // metadata nodes of the first configuration
+  std::string address;         // host:port as others reach it; empty inside one process
+  // As ReplicaNodeOptions::on_fatal.
+  std::function<void(absl::Status)> on_fatal;
   std::vector<GroupId> groups = {kSystemGroup, kFirstNamespaceGroup};
   int64_t lease_ms = 60'000;
   int read_threads = 2;
@@ -37,6 +40,7 @@ struct MetadataServiceOptions {
 struct MetadataStatus {
   NodeId node_id = 0;
   std::string az;
+  replication::NodeState node;
   std::vector<replication::GroupStatus> groups;
 };
 

@@ -9,6 +9,9 @@ namespace {
 constexpr size_t kMaxMessages = 16384;
 constexpr size_t kMaxMessageBytes = size_t{256} << 20;
 
+// Each peer has one under way.
+constexpr size_t kMaxHellos = 64;
+
 size_t EntryBytes(const pb::RaftMessage& message) {
   size_t bytes = 0;
   for (const pb::RaftEntry& entry : message.entries()) bytes += entry.data().size();
@@ -40,17 +43,27 @@ bool Inbox::AddBarrier(BarrierRequest&& request) {
   return With([&](LoopInput& in) { in.barriers.push_back(std::move(request)); });
 }
 
-void Inbox::AddMessages(pb::RaftMessageBatch batch) {
+void Inbox::AddBatch(pb::RaftMessageBatch batch) {
   size_t bytes = 0;
   for (const pb::RaftMessage& message : batch.messages()) bytes += EntryBytes(message);
   With([&](LoopInput& in) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    const size_t count = in.messages.size() + static_cast<size_t>(batch.messages_size());
+    const size_t count = messages_ + 1 + static_cast<size_t>(batch.messages_size());
     if (count > kMaxMessages || message_bytes_ + bytes > kMaxMessageBytes) return;
+    messages_ = count;
     message_bytes_ += bytes;
-    for (pb::RaftMessage& message : *batch.mutable_messages()) {
-      in.messages.push_back(std::move(message));
-    }
+    in.batches.push_back(std::move(batch));
   });
+}
+
+void Inbox::AddHello(HelloRequest request) {
+  With([&](LoopInput& in) {
+    // The peer asks again.
+    if (in.hellos.size() < kMaxHellos) in.hellos.push_back(std::move(request));
+  });
+}
+
+void Inbox::AddWelcome(HelloAnswer answer) {
+  With([&](LoopInput& in) { in.welcomes.push_back(std::move(answer)); });
 }
 
 void Inbox::AddPersisted(std::vector<PersistedWrite> writes) {
@@ -91,6 +104,7 @@ LoopInput Inbox::Take(int64_t timeout_ms) {
     waiting_ = false;
   }
   has_news_ = false;
+  messages_ = 0;
   message_bytes_ = 0;
   return std::exchange(input_, LoopInput());
 }

@@ -10,11 +10,13 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "common/ids.h"
 #include "common/mutex.h"
 #include "proto/raft.pb.h"
 #include "replication/node/in_flight.h"
 #include "replication/node/state_machine.h"
+#include "replication/node/transport.h"
 #include "replication/raft/raft.h"
 
 namespace openefs::replication {
@@ -54,8 +56,20 @@ struct FlushedIndex {
   uint64_t index = 0;
 };
 
+struct HelloRequest {
+  pb::PeerHello hello;
+  Transport::HelloReply reply;
+};
+
+struct HelloAnswer {
+  NodeId from = 0;
+  absl::StatusOr<pb::PeerWelcome> welcome;
+};
+
 struct LoopInput {
-  std::vector<pb::RaftMessage> messages;
+  std::vector<pb::RaftMessageBatch> batches;
+  std::vector<HelloRequest> hellos;
+  std::vector<HelloAnswer> welcomes;
   std::vector<Proposal> proposals;
   std::vector<BarrierRequest> barriers;
   std::vector<PersistedWrite> persisted;
@@ -73,7 +87,9 @@ class Inbox {
   bool AddBarrier(BarrierRequest&& request);
 
   // Dropped beyond the limits, as on a network.
-  void AddMessages(pb::RaftMessageBatch batch);
+  void AddBatch(pb::RaftMessageBatch batch);
+  void AddHello(HelloRequest request);
+  void AddWelcome(HelloAnswer answer);
 
   void AddPersisted(std::vector<PersistedWrite> writes);
   void AddRead(ReadEntries read);
@@ -94,6 +110,7 @@ class Inbox {
   Mutex mu_;
   CondVar news_;
   LoopInput input_ ABSL_GUARDED_BY(mu_);
+  size_t messages_ ABSL_GUARDED_BY(mu_) = 0;
   size_t message_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   bool has_news_ ABSL_GUARDED_BY(mu_) = false;
   bool waiting_ ABSL_GUARDED_BY(mu_) = false;

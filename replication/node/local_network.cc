@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/mutex.h"
 #include "replication/node/transport.h"
 
@@ -33,8 +34,11 @@ class Switchboard {
     }
   }
   void Deliver(NodeId from, NodeId to, pb::RaftMessageBatch batch);
+  // False: nobody is there.
+  bool DeliverHello(NodeId from, NodeId to, pb::PeerHello& hello, Transport::HelloCallback& done);
 
  private:
+  LocalTransport* Find(NodeId from, NodeId to) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Held while a batch is delivered, which only puts it into an inbox; so a transport cannot go
   // away under a delivery.
   Mutex mu_;
@@ -53,13 +57,24 @@ class LocalTransport final : public Transport {
   void Send(NodeId to, pb::RaftMessageBatch batch) override {
     board_->Deliver(node_, to, std::move(batch));
   }
+  void Hello(NodeId to, pb::PeerHello hello, HelloCallback done) override {
+    if (board_->DeliverHello(node_, to, hello, done)) return;
+    done(absl::UnavailableError(absl::StrCat("node ", to, " is not there")));
+  }
+  void LearnAddress(NodeId, const std::string&) override {}
   void SetReceiver(Receiver receiver) override {
     MutexLock lock(mu_);
     receiver_ = std::move(receiver);
   }
   void Receive(pb::RaftMessageBatch batch) {
     MutexLock lock(mu_);
-    if (receiver_) receiver_(std::move(batch));
+    if (receiver_.batch) receiver_.batch(std::move(batch));
+  }
+  bool Receive(pb::PeerHello& hello, HelloCallback& done) {
+    MutexLock lock(mu_);
+    if (!receiver_.hello) return false;
+    receiver_.hello(std::move(hello), std::move(done));
+    return true;
   }
 
  private:
@@ -69,11 +84,22 @@ class LocalTransport final : public Transport {
   Receiver receiver_ ABSL_GUARDED_BY(mu_);
 };
 
+LocalTransport* Switchboard::Find(NodeId from, NodeId to) {
+  if (cuts_.contains(std::minmax(from, to))) return nullptr;
+  const auto found = transports_.find(to);
+  return found == transports_.end() ? nullptr : found->second;
+}
+
 void Switchboard::Deliver(NodeId from, NodeId to, pb::RaftMessageBatch batch) {
   MutexLock lock(mu_);
-  if (cuts_.contains(std::minmax(from, to))) return;
-  const auto found = transports_.find(to);
-  if (found != transports_.end()) found->second->Receive(std::move(batch));
+  if (LocalTransport* transport = Find(from, to)) transport->Receive(std::move(batch));
+}
+
+bool Switchboard::DeliverHello(NodeId from, NodeId to, pb::PeerHello& hello,
+                               Transport::HelloCallback& done) {
+  MutexLock lock(mu_);
+  LocalTransport* transport = Find(from, to);
+  return transport != nullptr && transport->Receive(hello, done);
 }
 
 class LocalNetworkImpl final : public LocalNetwork {

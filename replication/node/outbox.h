@@ -2,18 +2,24 @@
 #pragma once
 
 #include <map>
-#include <string>
 #include <utility>
 
 #include "common/ids.h"
-#include "replication/node/transport.h"
+#include "proto/raft.pb.h"
 
 namespace openefs::replication {
 
+// Where batches go: Peers, or a simulated network.
+class BatchSink {
+ public:
+  virtual ~BatchSink() = default;
+  // Any thread; never blocks.
+  virtual void Send(NodeId to, pb::RaftMessageBatch batch) = 0;
+};
+
 class Outbox {
  public:
-  Outbox(Transport* transport, std::string cluster_id)
-      : transport_(transport), cluster_id_(std::move(cluster_id)) {}
+  explicit Outbox(BatchSink* sink) : sink_(sink) {}
 
   void Add(pb::RaftMessage message) {
     const NodeId to = message.to();
@@ -21,16 +27,12 @@ class Outbox {
   }
 
   void Send() {
-    for (auto& [peer, batch] : batches_) {
-      batch.set_cluster_id(cluster_id_);
-      transport_->Send(peer, std::move(batch));
-    }
+    for (auto& [peer, batch] : batches_) sink_->Send(peer, std::move(batch));
     batches_.clear();
   }
 
  private:
-  Transport* const transport_;
-  const std::string cluster_id_;
+  BatchSink* const sink_;
   std::map<NodeId, pb::RaftMessageBatch> batches_;
 };
 

@@ -13,8 +13,7 @@ RaftNode::RaftNode(ReplicaNodeOptions options, Transport* transport, const Clock
     : options_(std::move(options)),
       transport_(transport),
       clock_(clock),
-      in_flight_(options_.max_proposals_in_flight, options_.max_proposal_bytes_in_flight),
-      outbox_(transport, options_.cluster_id) {}
+      in_flight_(options_.max_proposals_in_flight, options_.max_proposal_bytes_in_flight) {}
 
 void RaftNode::AddGroup(GroupId group, StateMachine* machine) { machines_[group] = machine; }
 
@@ -28,18 +27,56 @@ absl::Status RaftNode::Start() {
   auto store = LogStore::Open(std::move(log));
   if (!store.ok()) return store.status();
   store_ = *std::move(store);
+  if (auto status = OpenPeers(); !status.ok()) return status;
   for (const auto& [id, machine] : machines_) {
-    if (auto status = OpenGroup(id, machine); !status.ok()) return status;
+    if (auto log = LoadLog(id, machine); !log.ok()) return log.status();
   }
-  writer_ = std::make_unique<LogWriter>(store_.get(), &inbox_,
-                                        Outbox(transport_, options_.cluster_id), options_.node_id);
-  reader_ = std::make_unique<LogReader>(store_.get(), &inbox_);
+  if (peers_->formed()) {
+    if (auto status = OpenGroups(); !status.ok()) return status;
+  }
+  writer_ = std::make_unique<LogWriter>(store_.get(), inbox_.get(), Outbox(peers_.get()),
+                                        options_.node_id);
+  reader_ = std::make_unique<LogReader>(store_.get(), inbox_.get());
   started_ = true;
   writer_->Start();
   reader_->Start();
   for (const auto& [id, group] : groups_) group->Start();
   loop_ = std::thread([this] { Run(); });
-  transport_->SetReceiver([this](pb::RaftMessageBatch batch) { Receive(std::move(batch)); });
+  transport_->SetReceiver(
+      {.batch = [inbox = inbox_](pb::RaftMessageBatch batch) { inbox->AddBatch(std::move(batch)); },
+       .hello =
+           [inbox = inbox_](pb::PeerHello hello, Transport::HelloReply reply) {
+             inbox->AddHello({std::move(hello), std::move(reply)});
+           }});
+  return absl::OkStatus();
+}
+
+absl::Status RaftNode::OpenPeers() {
+  auto identity = Identity::Open(options_.directory, options_.node_id, SystemRandom::Get());
+  if (!identity.ok()) return identity.status();
+  Peers::Options peers;
+  peers.cluster_id = options_.cluster_id;
+  peers.first_voters = options_.voters;
+  peers.address = options_.address;
+  peers.az = options_.az;
+  peers.hello_ms = options_.heartbeat_ticks * options_.tick_ms;
+  peers.silence_ms = options_.election_ticks * options_.tick_ms;
+  peers_ = std::make_unique<Peers>(
+      std::move(peers), *std::move(identity), transport_,
+      [inbox = inbox_](NodeId from, absl::StatusOr<pb::PeerWelcome> welcome) {
+        inbox->AddWelcome({from, std::move(welcome)});
+      },
+      SystemRandom::Get());
+  outbox_ = std::make_unique<Outbox>(peers_.get());
+  PublishState(peers_->fatal());
+  return peers_->fatal();
+}
+
+// Not before this node takes part: until then it must neither vote nor acknowledge anything.
+absl::Status RaftNode::OpenGroups() {
+  for (const auto& [id, machine] : machines_) {
+    if (auto status = OpenGroup(id, machine); !status.ok()) return status;
+  }
   return absl::OkStatus();
 }
 
@@ -51,47 +88,49 @@ absl::Status RaftNode::OpenGroup(GroupId id, StateMachine* machine) {
   raft.heartbeat_ticks = options_.heartbeat_ticks;
   raft.election_ticks = options_.election_ticks;
   raft.seed = SystemRandom::Get()->Next64();
-  groups_[id] = std::make_unique<Group>(id, std::move(raft), *std::move(durable), machine, &inbox_,
-                                        options_.flush_log_bytes);
+  groups_[id] = std::make_unique<Group>(id, std::move(raft), *std::move(durable), machine,
+                                        inbox_.get(), options_.flush_log_bytes);
   MutexLock lock(status_mu_);
   statuses_[id] = groups_[id]->Status();
   return absl::OkStatus();
 }
 
 // Log and state machine must fit: entries between them may be missing neither here nor there.
-absl::StatusOr<raft::DurableState> RaftNode::LoadGroup(GroupId id, StateMachine* machine) {
+absl::StatusOr<LogStore::GroupLog> RaftNode::LoadLog(GroupId id, StateMachine* machine) const {
   const uint64_t applied = machine->AppliedIndex();
   auto log = store_->Load(id, applied + 1);
   if (!log.ok()) return log.status();
   const raft::LogView::Contents& contents = log->contents;
-  if (applied > contents.last_index || applied + 1 < contents.first_index) {
-    return absl::DataLossError(
-        absl::StrCat("group ", id, ": the state machine has applied entry ", applied,
-                     ", but the log in ", options_.directory, " holds ", contents.first_index,
-                     " to ", contents.last_index, ": one of them was lost or replaced"));
-  }
+  if (applied <= contents.last_index && applied + 1 >= contents.first_index) return log;
+  return absl::DataLossError(
+      absl::StrCat("group ", id, ": the state machine has applied entry ", applied,
+                   ", but the log in ", options_.directory, " holds ", contents.first_index, " to ",
+                   contents.last_index, ": one of them was lost or replaced"));
+}
+
+absl::StatusOr<raft::DurableState> RaftNode::LoadGroup(GroupId id, StateMachine* machine) {
+  auto log = LoadLog(id, machine);
+  if (!log.ok()) return log.status();
   std::vector<NodeId> voters = log->voters;
   if (voters.empty()) {
-    voters = options_.voters;
+    voters = peers_->identity().first_voters();
     GroupWrite first;
     first.group = id;
     first.voters = voters;
     if (auto status = store_->Write({&first, 1}); !status.ok()) return status;
   }
-  if (std::find(voters.begin(), voters.end(), options_.node_id) == voters.end()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("node ", options_.node_id, " is not a voter of group ", id));
-  }
-  raft::DurableState durable{log->hard_state, std::move(log->contents), applied, {}, {}};
+  raft::DurableState durable{
+      log->hard_state, std::move(log->contents), machine->AppliedIndex(), {}, {}};
   durable.configuration = raft::Normalized({std::move(voters), {}, {}});
   return durable;
 }
 
 void RaftNode::Stop() {
   if (!std::exchange(started_, false)) return;
-  transport_->SetReceiver(nullptr);
-  inbox_.Close();
+  transport_->SetReceiver({});
+  inbox_->Close();
   loop_.join();
+  peers_->Leave();
   writer_->Stop();
   reader_->Stop();
   for (const auto& [id, group] : groups_) group->Stop();
@@ -106,13 +145,13 @@ void RaftNode::Propose(GroupId group, std::string data, std::shared_ptr<Proposal
   if (proposal.ticket.held()) {
     proposal.data = std::make_shared<const std::string>(std::move(data));
   }
-  if (inbox_.AddProposal(std::move(proposal))) return;
+  if (inbox_->AddProposal(std::move(proposal))) return;
   context->OnDropped(absl::UnavailableError("this node has stopped"));
 }
 
 void RaftNode::ReadBarrier(GroupId group, absl::AnyInvocable<void(absl::Status)> done) {
   BarrierRequest request{group, std::move(done)};
-  if (inbox_.AddBarrier(std::move(request))) return;
+  if (inbox_->AddBarrier(std::move(request))) return;
   request.done(absl::UnavailableError("this node has stopped"));
 }
 
@@ -126,18 +165,11 @@ void RaftNode::SendDigests(GroupId group, const std::vector<StateDigest>& digest
     added->set_index(digest.index);
     added->set_hash(digest.hash);
   }
-  for (const NodeId peer : options_.voters) {
-    if (peer == options_.node_id) continue;
-    pb::RaftMessageBatch batch;
-    batch.set_cluster_id(options_.cluster_id);
-    *batch.add_messages() = message;
-    batch.mutable_messages(0)->set_to(peer);
-    transport_->Send(peer, std::move(batch));
-  }
+  peers_->Broadcast(message);
 }
 
 void RaftNode::Fail(GroupId group, absl::Status why) {
-  if (machines_.contains(group)) inbox_.AddFailure({group, std::move(why)});
+  if (machines_.contains(group)) inbox_->AddFailure({group, std::move(why)});
 }
 
 GroupStatus RaftNode::Status(GroupId group) const {
@@ -146,25 +178,23 @@ GroupStatus RaftNode::Status(GroupId group) const {
   return found == statuses_.end() ? GroupStatus{.group = group} : found->second;
 }
 
-void RaftNode::Receive(pb::RaftMessageBatch batch) {
-  if (batch.cluster_id() != options_.cluster_id) {
-    Log(LogLevel::kWarning, "raft.foreign_cluster", {{"node", options_.node_id}});
-    return;
-  }
-  inbox_.AddMessages(std::move(batch));
+NodeState RaftNode::State() const {
+  MutexLock lock(status_mu_);
+  return state_;
 }
 
 void RaftNode::Run() {
   int64_t next_tick_ms = clock_->MonotonicMs() + options_.tick_ms;
   while (true) {
     const int64_t wait_ms = next_tick_ms - clock_->MonotonicMs();
-    LoopInput in = inbox_.Take(std::clamp<int64_t>(wait_ms, 0, options_.tick_ms));
+    LoopInput in = inbox_->Take(std::clamp<int64_t>(wait_ms, 0, options_.tick_ms));
     if (in.stop) return DropInput(in);
     Dispatch(in);
     const int64_t now_ms = clock_->MonotonicMs();
     if (now_ms >= next_tick_ms) {
       // After a pause one tick, not many: the others may have sent all the while.
       next_tick_ms = now_ms + options_.tick_ms;
+      TickPeers();
       TickAll();
     }
     ProcessDirty();
@@ -182,15 +212,9 @@ Group* RaftNode::Touch(GroupId id) {
 void RaftNode::Dispatch(LoopInput& in) {
   DispatchFailures(in);
   for (const PersistedWrite& write : in.persisted) Touch(write.group)->OnPersisted(write.write_id);
-  for (pb::RaftMessage& message : in.messages) {
-    if (message.type() == pb::RaftMessage::STATE_DIGEST) {
-      DeliverDigests(message);
-    } else if (Group* group = Touch(message.group())) {
-      group->Step(std::move(message));
-    }
-  }
   for (ReadEntries& read : in.reads) Touch(read.group)->OnEntriesRead(std::move(read));
   for (const FlushedIndex& flushed : in.flushed) Touch(flushed.group)->OnFlushed(flushed.index);
+  if (!gave_up_) DispatchPeers(in);
   for (Proposal& proposal : in.proposals) {
     if (Group* group = Touch(proposal.group)) {
       group->Add(std::move(proposal));
@@ -207,11 +231,65 @@ void RaftNode::Dispatch(LoopInput& in) {
   }
 }
 
+void RaftNode::DispatchPeers(LoopInput& in) {
+  const int64_t now_ms = clock_->MonotonicMs();
+  for (HelloRequest& request : in.hellos) request.reply(peers_->OnHello(request.hello, now_ms));
+  for (HelloAnswer& answer : in.welcomes) peers_->OnWelcome(answer.from, answer.welcome, now_ms);
+  for (pb::RaftMessageBatch& batch : in.batches) {
+    if (!peers_->Accept(batch, now_ms)) continue;
+    for (pb::RaftMessage& message : *batch.mutable_messages()) {
+      if (message.from() != batch.from()) continue;
+      if (message.type() == pb::RaftMessage::STATE_DIGEST) {
+        DeliverDigests(message);
+      } else if (Group* group = Touch(message.group())) {
+        group->Step(std::move(message));
+      }
+    }
+  }
+}
+
+void RaftNode::TickPeers() {
+  if (gave_up_) return;
+  peers_->Tick(clock_->MonotonicMs());
+  absl::Status trouble = peers_->fatal();
+  if (trouble.ok() && peers_->formed() && groups_.empty()) {
+    trouble = OpenGroups();
+    for (const auto& [id, group] : groups_) group->Start();
+  }
+  if (!trouble.ok()) GiveUp(trouble);
+  PublishState(trouble);
+}
+
+void RaftNode::PublishState(const absl::Status& fatal) {
+  NodeState state;
+  state.incarnation = peers_->identity().incarnation();
+  state.formed = peers_->formed();
+  state.fatal = fatal;
+  for (Peers::View& view : peers_->Views()) {
+    state.peers.push_back(
+        {view.node, std::move(view.address), view.connected, std::move(view.trouble)});
+  }
+  for (const auto& [node, member] : peers_->identity().members()) state.members.push_back(member);
+  MutexLock lock(status_mu_);
+  state_ = std::move(state);
+}
+
+void RaftNode::GiveUp(const absl::Status& why) {
+  gave_up_ = true;
+  Log(LogLevel::kError, "raft.gives_up",
+      {{"node", options_.node_id}, {"why", std::string(why.message())}});
+  for (const auto& [id, group] : groups_) Touch(id)->Fail(why);
+  peers_->Leave();
+  if (options_.on_fatal) options_.on_fatal(why);
+}
+
 void RaftNode::DispatchFailures(LoopInput& in) {
   if (!in.log_failure.ok()) {
     for (const auto& [id, group] : groups_) Touch(id)->Fail(in.log_failure);
   }
-  for (const GroupFailure& failure : in.failures) Touch(failure.group)->Fail(failure.why);
+  for (const GroupFailure& failure : in.failures) {
+    if (Group* group = Touch(failure.group)) group->Fail(failure.why);
+  }
 }
 
 void RaftNode::DeliverDigests(const pb::RaftMessage& message) {
@@ -234,10 +312,10 @@ void RaftNode::TickAll() {
 
 void RaftNode::ProcessDirty() {
   LoopOutput out;
-  out.outbox = &outbox_;
+  out.outbox = outbox_.get();
   for (Group* group : dirty_) group->Process(out);
   writer_->Submit(std::move(out.writes));
-  outbox_.Send();
+  outbox_->Send();
   for (const ReadEntries& read : out.reads) reader_->Submit(read.group, read.read);
   {
     MutexLock lock(status_mu_);

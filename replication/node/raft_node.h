@@ -17,6 +17,7 @@
 #include "replication/node/inbox.h"
 #include "replication/node/log_reader.h"
 #include "replication/node/log_writer.h"
+#include "replication/node/peers.h"
 #include "replication/node/replica_node.h"
 
 namespace openefs::replication {
@@ -34,16 +35,23 @@ class RaftNode final : public ReplicaNode {
   void SendDigests(GroupId group, const std::vector<StateDigest>& digests) override;
   void Fail(GroupId group, absl::Status why) override;
   GroupStatus Status(GroupId group) const override;
+  NodeState State() const override;
 
  private:
+  absl::Status OpenPeers();
+  absl::Status OpenGroups();
   absl::Status OpenGroup(GroupId id, StateMachine* machine);
+  absl::StatusOr<LogStore::GroupLog> LoadLog(GroupId id, StateMachine* machine) const;
   absl::StatusOr<raft::DurableState> LoadGroup(GroupId id, StateMachine* machine);
-  void Receive(pb::RaftMessageBatch batch);
 
   // Loop thread.
   void Run();
   void Dispatch(LoopInput& in);
+  void DispatchPeers(LoopInput& in);
   void DispatchFailures(LoopInput& in);
+  void TickPeers();
+  void PublishState(const absl::Status& fatal);
+  void GiveUp(const absl::Status& why);
   void TickAll();
   void ProcessDirty();
   void DropInput(LoopInput& in);
@@ -56,20 +64,23 @@ class RaftNode final : public ReplicaNode {
   const Clock* const clock_;
   std::map<GroupId, StateMachine*> machines_;
   std::unique_ptr<LogStore> store_;
+  std::unique_ptr<Peers> peers_;
   std::unique_ptr<LogReader> reader_;
   std::unique_ptr<LogWriter> writer_;
   bool started_ = false;
 
   InFlight in_flight_;
-  Inbox inbox_;
+  const std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();  // answers may come late
 
   // Loop thread only, once it runs.
+  bool gave_up_ = false;
   std::map<GroupId, std::unique_ptr<Group>> groups_;
   std::vector<Group*> dirty_;
-  Outbox outbox_;
+  std::unique_ptr<Outbox> outbox_;
 
   mutable Mutex status_mu_;
   std::map<GroupId, GroupStatus> statuses_ ABSL_GUARDED_BY(status_mu_);
+  NodeState state_ ABSL_GUARDED_BY(status_mu_);
 
   std::thread loop_;
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -22,8 +23,10 @@ namespace openefs::replication {
 struct ReplicaNodeOptions {
   NodeId node_id = 0;
   std::string cluster_id;      // 16 bytes; messages of another cluster are refused
-  std::string directory;       // of the log; formatted if empty
-  std::vector<NodeId> voters;  // first configuration of every group; ignored once there is a log
+  std::string directory;       // of the log and this node's identity; formatted if empty
+  std::vector<NodeId> voters;  // first members of every group; only for the first formation
+  std::string address;         // host:port as others reach it; empty inside one process
+  std::string az;
 
   int64_t tick_ms = 50;
   int heartbeat_ticks = 2;  // 100 ms
@@ -34,7 +37,26 @@ struct ReplicaNodeOptions {
   uint64_t segment_bytes = uint64_t{64} << 20;  // of the log's files
   // A state machine is asked to flush when its group's log has grown by this much.
   uint64_t flush_log_bytes = uint64_t{64} << 20;
+  // Called at most once, on a thread of the node, when it must not go on: its directory was wiped
+  // or copied, it was removed from the cluster, its identity cannot be written. It takes no part
+  // any more; the process should end with this one line.
+  std::function<void(absl::Status)> on_fatal;
   LogFaultHook log_fault;  // tests only: see segment.h
+};
+
+// The node itself, beside its groups.
+struct NodeState {
+  std::string incarnation;
+  bool formed = false;  // false: waits for its peers at the first start, or to be added
+  absl::Status fatal;   // not OK: takes no part any more
+  struct Peer {
+    NodeId node = 0;
+    std::string address;
+    bool connected = false;
+    std::string trouble;  // one line, if it is known why not
+  };
+  std::vector<Peer> peers;
+  std::vector<pb::ReplicaMember> members;  // everybody on record, also the removed
 };
 
 struct GroupStatus {
@@ -57,7 +79,8 @@ class ReplicaNode {
   virtual void AddGroup(GroupId group, StateMachine* machine) = 0;
 
   // Opens the log, replays what the state machines have not got, and begins. A log that is damaged
-  // in the middle, of another node or of another cluster is refused with one clear line.
+  // in the middle, of another node or of another cluster is refused with one clear line. A node
+  // that starts for the first time takes no part before it has met its peers: peers.h.
   virtual absl::Status Start() = 0;
   virtual void Stop() = 0;
 
@@ -81,6 +104,7 @@ class ReplicaNode {
 
   // Any thread. Leader is a hint: only a ReadBarrier proves it.
   virtual GroupStatus Status(GroupId group) const = 0;
+  virtual NodeState State() const = 0;
 };
 
 // The transport must outlive the node.

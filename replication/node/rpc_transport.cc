@@ -1,7 +1,10 @@
-// Transport over common/rpc: one-way kRaftMessages frames on the channel to each peer.
+// Transport over common/rpc: batches are one-way kRaftMessages frames on the stream to each peer,
+// hellos are kPeerHello calls on the same stream. The channel connects, and connects again, by
+// itself.
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/mutex.h"
 #include "common/rpc/channel.h"
 #include "replication/node/transport.h"
@@ -12,7 +15,10 @@ namespace {
 // A frame of common/rpc holds 64 MiB; one message holds 1 MiB, or one entry that is larger.
 constexpr size_t kMaxBatchBytes = size_t{16} << 20;
 
-// Shared with the server's handler, which may outlive the transport.
+// A peer that takes longer to answer is asked again.
+constexpr int64_t kHelloTimeoutMs = 2'000;
+
+// Shared with the server's handlers, which may outlive the transport.
 class Delivery {
  public:
   void Set(Transport::Receiver receiver) {
@@ -23,59 +29,108 @@ class Delivery {
     pb::RaftMessageBatch batch;
     if (!batch.ParseFromString(bytes)) return;  // of a later version, or damaged: as if lost
     MutexLock lock(mu_);
-    if (receiver_) receiver_(std::move(batch));
+    if (receiver_.batch) receiver_.batch(std::move(batch));
+  }
+  void DeliverHello(const std::string& bytes, rpc::ReplyCallback reply) {
+    pb::PeerHello hello;
+    if (!hello.ParseFromString(bytes)) return reply(absl::InvalidArgumentError("no hello"));
+    MutexLock lock(mu_);
+    if (!receiver_.hello) return reply(absl::UnavailableError("this node is not running"));
+    receiver_.hello(std::move(hello), [reply = std::move(reply)](pb::PeerWelcome welcome) mutable {
+      reply(rpc::Message{welcome.SerializeAsString(), {}});
+    });
   }
 
  private:
-  // Held while a batch is delivered, which only puts it into an inbox.
+  // Held while something is delivered, which only puts it into an inbox.
   Mutex mu_;
   Transport::Receiver receiver_ ABSL_GUARDED_BY(mu_);
 };
 
 class RpcTransport final : public Transport {
  public:
-  RpcTransport(rpc::Server* server, std::map<NodeId, std::shared_ptr<rpc::Channel>> peers)
-      : peers_(std::move(peers)) {
+  RpcTransport(rpc::Server* server, const std::map<NodeId, std::string>& addresses) {
+    for (const auto& [node, address] : addresses) channels_[node] = rpc::MakeChannel(address);
     server->Register(rpc::Method::kRaftMessages,
                      [delivery = delivery_](rpc::Message request, rpc::ReplyCallback) {
                        delivery->Deliver(request.header);
                      });
+    server->Register(rpc::Method::kPeerHello,
+                     [delivery = delivery_](rpc::Message request, rpc::ReplyCallback reply) {
+                       delivery->DeliverHello(request.header, std::move(reply));
+                     });
   }
-  ~RpcTransport() override { delivery_->Set(nullptr); }
+  ~RpcTransport() override { delivery_->Set({}); }
 
   void Send(NodeId to, pb::RaftMessageBatch batch) override {
-    const auto peer = peers_.find(to);
-    if (peer == peers_.end()) return;
-    pb::RaftMessageBatch part;
+    const std::shared_ptr<rpc::Channel> channel = Find(to);
+    if (channel == nullptr) return;
+    pb::RaftMessageBatch part = WithoutMessages(batch);
     size_t bytes = 0;
     for (pb::RaftMessage& message : *batch.mutable_messages()) {
-      bytes += message.ByteSizeLong();
-      if (bytes > kMaxBatchBytes && part.messages_size() > 0) {
-        SendPart(*peer->second, batch.cluster_id(), std::exchange(part, {}));
-        bytes = message.ByteSizeLong();
+      const size_t more = message.ByteSizeLong();
+      if (bytes + more > kMaxBatchBytes && part.messages_size() > 0) {
+        SendPart(*channel, std::exchange(part, WithoutMessages(batch)));
+        bytes = 0;
       }
+      bytes += more;
       *part.add_messages() = std::move(message);
     }
-    SendPart(*peer->second, batch.cluster_id(), std::move(part));
+    SendPart(*channel, part);
   }
+
+  void Hello(NodeId to, pb::PeerHello hello, HelloCallback done) override {
+    const std::shared_ptr<rpc::Channel> channel = Find(to);
+    if (channel == nullptr) {
+      return done(absl::UnavailableError(absl::StrCat("the address of node ", to, " is unknown")));
+    }
+    channel->Call(rpc::Method::kPeerHello, {hello.SerializeAsString(), {}}, kHelloTimeoutMs,
+                  [done = std::move(done)](absl::StatusOr<rpc::Message> reply) mutable {
+                    if (!reply.ok()) return done(reply.status());
+                    pb::PeerWelcome welcome;
+                    if (welcome.ParseFromString(reply->header)) return done(std::move(welcome));
+                    done(absl::InternalError("the answer to a hello does not parse"));
+                  });
+  }
+
+  void LearnAddress(NodeId peer, const std::string& address) override {
+    if (address.empty()) return;
+    MutexLock lock(mu_);
+    std::shared_ptr<rpc::Channel>& channel = channels_[peer];
+    if (channel == nullptr) channel = rpc::MakeChannel(address);
+  }
+
   void SetReceiver(Receiver receiver) override { delivery_->Set(std::move(receiver)); }
 
  private:
-  static void SendPart(rpc::Channel& peer, const std::string& cluster_id,
-                       pb::RaftMessageBatch part) {
-    part.set_cluster_id(cluster_id);
+  static pb::RaftMessageBatch WithoutMessages(const pb::RaftMessageBatch& batch) {
+    pb::RaftMessageBatch part;
+    part.set_cluster_id(batch.cluster_id());
+    part.set_from(batch.from());
+    part.set_from_session(batch.from_session());
+    part.set_to_session(batch.to_session());
+    part.set_leaving(batch.leaving());
+    return part;
+  }
+  static void SendPart(rpc::Channel& peer, const pb::RaftMessageBatch& part) {
     peer.Send(rpc::Method::kRaftMessages, {part.SerializeAsString(), {}});
   }
+  std::shared_ptr<rpc::Channel> Find(NodeId node) {
+    MutexLock lock(mu_);
+    const auto found = channels_.find(node);
+    return found == channels_.end() ? nullptr : found->second;
+  }
 
-  const std::map<NodeId, std::shared_ptr<rpc::Channel>> peers_;
   const std::shared_ptr<Delivery> delivery_ = std::make_shared<Delivery>();
+  Mutex mu_;
+  std::map<NodeId, std::shared_ptr<rpc::Channel>> channels_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace
 
 std::unique_ptr<Transport> MakeRpcTransport(rpc::Server* server,
-                                            std::map<NodeId, std::shared_ptr<rpc::Channel>> peers) {
-  return std::make_unique<RpcTransport>(server, std::move(peers));
+                                            const std::map<NodeId, std::string>& addresses) {
+  return std::make_unique<RpcTransport>(server, addresses);
 }
 
 }  // namespace openefs::replication

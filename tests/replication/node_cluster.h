@@ -180,9 +180,9 @@ class NodeCluster {
   absl::Status Start(NodeId id) {
     ReplicaNodeOptions o = options;
     o.node_id = id;
-    o.cluster_id = "0123456789abcdef";
+    if (o.cluster_id.empty()) o.cluster_id = "0123456789abcdef";
     o.directory = Directory(id);
-    o.voters = voters_;
+    if (o.voters.empty()) o.voters = voters_;
     o.tick_ms = 5;
     transports_[id] = network_->MakeTransport(id);
     nodes_[id] = MakeReplicaNode(o, transports_[id].get(), SystemClock::Get());
@@ -198,6 +198,8 @@ class NodeCluster {
     nodes_[id].reset();
     transports_[id].reset();
   }
+  // A new, empty state machine for the node's next start.
+  void ForgetMachine(NodeId id) { machines_[id] = std::make_unique<MemoryMachine>(); }
   void KillAll() {
     for (const NodeId id : voters_) Kill(id);
   }

@@ -17,19 +17,17 @@ TEST_CASE("three nodes elect and replicate over sockets") {
     std::vector<std::unique_ptr<Transport>> transports(3);
     std::vector<MemoryMachine> machines(3);
     // Ports are known only after Start, and handlers must be there before: two rounds.
-    std::vector<std::shared_ptr<rpc::Channel>> channels;
     std::vector<int> ports;
     for (int i = 0; i < 3; ++i) {
       auto probe = rpc::MakeServer();
       REQUIRE(probe->Start("127.0.0.1:0").ok());
       ports.push_back(probe->port());
       probe->Stop();
-      channels.push_back(rpc::MakeChannel("127.0.0.1:" + std::to_string(ports[i])));
     }
     for (NodeId id = 1; id <= 3; ++id) {
-      std::map<NodeId, std::shared_ptr<rpc::Channel>> peers;
+      std::map<NodeId, std::string> peers;
       for (NodeId peer = 1; peer <= 3; ++peer) {
-        if (peer != id) peers[peer] = channels[peer - 1];
+        if (peer != id) peers[peer] = "127.0.0.1:" + std::to_string(ports[peer - 1]);
       }
       servers.push_back(rpc::MakeServer());
       transports[id - 1] = MakeRpcTransport(servers.back().get(), peers);

@@ -62,6 +62,8 @@ class FakeNode final : public replication::ReplicaNode {
     return {.group = group, .leader = leader, .is_leader = leader == 1};
   }
 
+  replication::NodeState State() const override { return {.formed = true}; }
+
   bool commit_at_once = true;
   absl::Status barrier;
   absl::Status failure;
