@@ -50,7 +50,8 @@ enum class RecordKind : uint8_t {
   kEntry = 1,
   kHardState = 2,
   kTruncation = 3,
-  kConfiguration = 4,
+  kConfiguration = 4,  // as of the log's front; entries of that kind override it from there on
+  kReset = 5,
 };
 
 inline constexpr size_t kRecordHeaderBytes = 16;

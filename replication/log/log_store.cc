@@ -30,7 +30,8 @@ absl::StatusOr<LogStore::GroupLog> LogStore::Load(GroupId group, uint64_t recent
     const auto found = groups_.find(group);
     if (found == groups_.end()) return log;
     const GroupIndex& index = found->second;
-    log.voters = index.voters;
+    log.configuration = index.configuration;
+    log.configurations = index.configurations();
     log.hard_state = index.hard_state;
     log.contents.first_index = index.first_index();
     log.contents.previous_term = index.previous_term();
@@ -52,8 +53,9 @@ absl::Status LogStore::Write(absl::Span<const GroupWrite> writes) {
   if (!failed_.ok()) return failed_;
   if (active_->size() >= options_.segment_bytes) failed_ = BeginSegment();
   if (failed_.ok()) failed_ = WriteFrame(writes);
-  const bool truncated = std::any_of(writes.begin(), writes.end(),
-                                     [](const GroupWrite& w) { return w.truncate_to != 0; });
+  const bool truncated = std::any_of(writes.begin(), writes.end(), [](const GroupWrite& w) {
+    return w.truncate_to != 0 || w.reset.has_value();
+  });
   if (failed_.ok() && truncated) failed_ = DeleteUnneededSegments();
   return failed_;
 }
@@ -69,14 +71,22 @@ absl::Status LogStore::WriteFrame(absl::Span<const GroupWrite> writes) {
 
 void LogStore::AddWrite(const GroupWrite& write, uint64_t frame_offset, FrameWriter& frame) {
   GroupIndex& index = groups_[write.group];
-  if (!write.voters.empty()) {
-    index.voters = write.voters;
-    frame.AddRecord(write.group, RecordKind::kConfiguration, EncodeVoters(write.voters));
+  if (write.first_configuration.has_value()) {
+    index.configuration = *write.first_configuration;
+    frame.AddRecord(write.group, RecordKind::kConfiguration,
+                    raft::EncodeConfiguration(index.configuration));
   }
+  if (write.reset.has_value()) AddReset(write, index, frame);
   if (write.hard_state.has_value()) {
     index.hard_state = *write.hard_state;
     frame.AddRecord(write.group, RecordKind::kHardState, EncodeHardState(*write.hard_state));
   }
+  AddEntries(write, frame_offset, index, frame);
+  if (write.truncate_to != 0) AddTruncation(write, index, frame);
+}
+
+void LogStore::AddEntries(const GroupWrite& write, uint64_t frame_offset, GroupIndex& index,
+                          FrameWriter& frame) {
   for (const raft::Entry& entry : write.entries) {
     const size_t offset =
         frame.AddRecord(write.group, RecordKind::kEntry, EncodeEntryHead(entry),
@@ -84,18 +94,38 @@ void LogStore::AddWrite(const GroupWrite& write, uint64_t frame_offset, FrameWri
     const EntryLocation location{active_->header().number,
                                  static_cast<uint32_t>(frame_offset + offset),
                                  static_cast<uint32_t>(frame.bytes() - offset)};
-    OPENEFS_CHECK(index.Append(entry.index, entry.term, location).ok());
+    OPENEFS_CHECK(index.Append(entry, location).ok());
     active_->last_index_of_group[write.group] =
         std::max(active_->last_index_of_group[write.group], entry.index);
   }
-  if (write.truncate_to != 0) AddTruncation(write, index, frame);
+}
+
+void LogStore::AddReset(const GroupWrite& write, GroupIndex& index, FrameWriter& frame) {
+  const raft::SnapshotMeta& meta = *write.reset;
+  index.ResetTo({meta.index, meta.term});
+  index.configuration = meta.configuration;
+  frame.AddRecord(write.group, RecordKind::kReset, EncodeReset({meta.index, meta.term}));
+  frame.AddRecord(write.group, RecordKind::kConfiguration,
+                  raft::EncodeConfiguration(meta.configuration));
+  // What it had beyond the snapshot is gone too.
+  for (auto& [number, segment] : segments_) segment->last_index_of_group.erase(write.group);
+}
+
+// The configuration after the truncation: replaying a truncation may move the front over entries
+// about it.
+void LogStore::AddFront(GroupId group, const GroupIndex& index, FrameWriter& frame) {
+  const Truncation truncation{index.first_index(), index.previous_term(), index.last_index()};
+  frame.AddRecord(group, RecordKind::kTruncation, EncodeTruncation(truncation));
+  if (index.configuration.voters.empty()) return;
+  frame.AddRecord(group, RecordKind::kConfiguration,
+                  raft::EncodeConfiguration(index.configuration));
 }
 
 void LogStore::AddTruncation(const GroupWrite& write, GroupIndex& index, FrameWriter& frame) {
   const Truncation truncation{write.truncate_to, write.previous_term, index.last_index()};
   OPENEFS_CHECK(truncation.first_index <= truncation.last_index + 1);
   OPENEFS_CHECK(index.Truncate(truncation).ok());
-  frame.AddRecord(write.group, RecordKind::kTruncation, EncodeTruncation(truncation));
+  AddFront(write.group, index, frame);
 }
 
 // Its first frame repeats the state of every group, so that older segments can go.
@@ -120,10 +150,8 @@ absl::Status LogStore::BeginSegment() {
 
 void LogStore::AddGroupHeads(FrameWriter& frame) {
   for (const auto& [group, index] : groups_) {
-    const Truncation truncation{index.first_index(), index.previous_term(), index.last_index()};
-    frame.AddRecord(group, RecordKind::kConfiguration, EncodeVoters(index.voters));
     frame.AddRecord(group, RecordKind::kHardState, EncodeHardState(index.hard_state));
-    frame.AddRecord(group, RecordKind::kTruncation, EncodeTruncation(truncation));
+    AddFront(group, index, frame);
   }
 }
 
@@ -178,6 +206,26 @@ absl::StatusOr<std::vector<raft::Entry>> LogStore::Read(GroupId group, uint64_t 
     entries.push_back(*std::move(entry));
   }
   return entries;
+}
+
+uint64_t LogStore::GroupBytes(GroupId group) const {
+  MutexLock lock(mu_);
+  const auto found = groups_.find(group);
+  return found == groups_.end() ? 0 : found->second.bytes();
+}
+
+uint64_t LogStore::IndexKeeping(GroupId group, uint64_t bytes) const {
+  MutexLock lock(mu_);
+  const auto found = groups_.find(group);
+  return found == groups_.end() ? 1 : found->second.IndexKeeping(bytes);
+}
+
+uint64_t LogStore::LastIndexInOldest(GroupId group) const {
+  MutexLock lock(mu_);
+  const auto& oldest = segments_.begin()->second;
+  const auto last = oldest->last_index_of_group.find(group);
+  if (segments_.size() == 1 || last == oldest->last_index_of_group.end()) return 0;
+  return last->second >= groups_.at(group).first_index() ? last->second : 0;
 }
 
 uint64_t LogStore::TotalBytes() const {

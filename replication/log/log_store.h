@@ -2,8 +2,9 @@
 // many groups wrote durable.
 //
 // Appends only. Overwriting an entry means appending it again; cutting off the front means a record
-// that says so, after which whole segments that nobody needs are deleted. Every segment begins with
-// a copy of every group's hard state, so deleting an older one never loses a vote.
+// that says so, after which whole segments that nobody needs are deleted; so does replacing a
+// group's log by a snapshot. Every segment begins with every group's hard state, its front and its
+// configuration there, so deleting an older one never loses a vote or a member.
 //
 // After the first error in writing or syncing, nothing is ever acknowledged from this log again:
 // what the kernel did with the pages is unknown (an fsync that is repeated and succeeds proves
@@ -42,7 +43,9 @@ struct LogStoreOptions {
 // What one group adds in one write, applied in the order of the members.
 struct GroupWrite {
   GroupId group = 0;
-  std::vector<NodeId> voters;  // not empty: the group's first configuration
+  std::optional<raft::Configuration> first_configuration;  // before any entry
+  // A snapshot takes the place of the log: no entries, and the front after `reset->index`.
+  std::optional<raft::SnapshotMeta> reset;
   std::optional<raft::HardState> hard_state;
   std::vector<raft::Entry> entries;
   uint64_t truncate_to = 0;    // not 0: entries below are no longer needed
@@ -55,10 +58,12 @@ class LogStore {
   // damaged anywhere but in a torn last write, which is cut off.
   static absl::StatusOr<std::unique_ptr<LogStore>> Open(LogStoreOptions options);
 
-  // What the log holds of a group, with the entries from `recent_from` on. No voters: the group is
-  // new here.
+  // What the log holds of a group, with the entries from `recent_from` on.
   struct GroupLog {
-    std::vector<NodeId> voters;
+    // As of the log's front; without voters: none was ever written, the group is new here or waits
+    // to be added.
+    raft::Configuration configuration;
+    std::map<uint64_t, raft::Configuration> configurations;  // of the entries about them, by index
     raft::HardState hard_state;
     raft::LogView::Contents contents;
   };
@@ -72,6 +77,14 @@ class LogStore {
   // they are truncated.
   absl::StatusOr<std::vector<raft::Entry>> Read(GroupId group, uint64_t low, size_t max_entries,
                                                 size_t max_bytes) const;
+
+  // Bytes of the entries that a group has in the log, and the smallest index from which on they
+  // are at most `bytes` (last_index + 1 if none is). Any thread.
+  uint64_t GroupBytes(GroupId group) const;
+  uint64_t IndexKeeping(GroupId group, uint64_t bytes) const;
+  // The last index that a group has in the oldest segment, which cannot be deleted before the group
+  // is truncated beyond; 0 if it does not hold it up. Any thread.
+  uint64_t LastIndexInOldest(GroupId group) const;
 
   // Bytes in all segments, and the groups that keep the oldest one from being deleted. Any thread.
   uint64_t TotalBytes() const;
@@ -94,8 +107,13 @@ class LogStore {
   absl::Status BeginSegment();
   absl::Status WriteFrame(absl::Span<const GroupWrite> writes);
   void AddGroupHeads(FrameWriter& frame) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  static void AddFront(GroupId group, const GroupIndex& index, FrameWriter& frame);
   void AddWrite(const GroupWrite& write, uint64_t frame_offset, FrameWriter& frame)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void AddReset(const GroupWrite& write, GroupIndex& index, FrameWriter& frame)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void AddEntries(const GroupWrite& write, uint64_t frame_offset, GroupIndex& index,
+                  FrameWriter& frame) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AddTruncation(const GroupWrite& write, GroupIndex& index, FrameWriter& frame)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status DeleteUnneededSegments();

@@ -2,7 +2,6 @@
 
 #include <memory>
 
-#include "proto/raft.pb.h"
 #include "replication/log/log_format.h"
 
 namespace openefs::replication {
@@ -57,19 +56,18 @@ std::optional<Truncation> DecodeTruncation(std::string_view body) {
   return t;
 }
 
-// A pb::RaftConfiguration, which has room for joint and learner members.
-std::string EncodeVoters(const std::vector<NodeId>& voters) {
-  pb::RaftConfiguration configuration;
-  for (const NodeId voter : voters) configuration.add_voters(voter);
-  return configuration.SerializeAsString();
+std::string EncodeReset(const Reset& reset) {
+  std::string body;
+  PutInt(body, reset.index);
+  PutInt(body, reset.term);
+  return body;
 }
 
-std::optional<std::vector<NodeId>> DecodeVoters(std::string_view body) {
-  pb::RaftConfiguration configuration;
-  if (!configuration.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
-    return std::nullopt;
-  }
-  return std::vector<NodeId>(configuration.voters().begin(), configuration.voters().end());
+std::optional<Reset> DecodeReset(std::string_view body) {
+  Reset reset;
+  if (!GetInt(body, reset.index) || !GetInt(body, reset.term) || !body.empty()) return std::nullopt;
+  if (reset.index == 0) return std::nullopt;
+  return reset;
 }
 
 }  // namespace openefs::replication

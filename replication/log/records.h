@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "common/ids.h"
 #include "replication/raft/entry.h"
@@ -19,6 +18,12 @@ struct Truncation {
   uint64_t last_index = 0;     // of the log when this was written
 };
 
+// A snapshot took the place of all entries there were, and of those up to `index`.
+struct Reset {
+  uint64_t index = 0;
+  uint64_t term = 0;  // of entry `index`
+};
+
 std::string EncodeEntryHead(const raft::Entry& entry);  // the entry's data follows it
 std::optional<raft::Entry> DecodeEntry(std::string_view body);
 
@@ -28,7 +33,7 @@ std::optional<raft::HardState> DecodeHardState(std::string_view body);
 std::string EncodeTruncation(const Truncation& truncation);
 std::optional<Truncation> DecodeTruncation(std::string_view body);
 
-std::string EncodeVoters(const std::vector<NodeId>& voters);
-std::optional<std::vector<NodeId>> DecodeVoters(std::string_view body);
+std::string EncodeReset(const Reset& reset);
+std::optional<Reset> DecodeReset(std::string_view body);
 
 }  // namespace openefs::replication

@@ -165,9 +165,8 @@ absl::Status LogStore::ReplayRecord(Segment& segment, uint64_t offset, const Rec
       if (const auto entry = DecodeEntry(record.body)) {
         uint64_t& last = segment.last_index_of_group[record.group];
         last = std::max(last, entry->index);
-        return index.Append(entry->index, entry->term,
-                            {segment.header().number, static_cast<uint32_t>(offset),
-                             static_cast<uint32_t>(record.bytes())});
+        return index.Append(*entry, {segment.header().number, static_cast<uint32_t>(offset),
+                                     static_cast<uint32_t>(record.bytes())});
       }
       break;
     case RecordKind::kHardState:
@@ -180,8 +179,15 @@ absl::Status LogStore::ReplayRecord(Segment& segment, uint64_t offset, const Rec
       if (const auto truncation = DecodeTruncation(record.body)) return index.Truncate(*truncation);
       break;
     case RecordKind::kConfiguration:
-      if (const auto voters = DecodeVoters(record.body)) {
-        index.voters = *voters;
+      if (auto configuration = raft::DecodeConfiguration(record.body)) {
+        index.configuration = *std::move(configuration);
+        return absl::OkStatus();
+      }
+      break;
+    case RecordKind::kReset:
+      if (const auto reset = DecodeReset(record.body)) {
+        index.ResetTo(*reset);
+        for (auto& [number, s] : segments_) s->last_index_of_group.erase(record.group);
         return absl::OkStatus();
       }
       break;

@@ -111,18 +111,15 @@ absl::StatusOr<LogStore::GroupLog> RaftNode::LoadLog(GroupId id, StateMachine* m
 absl::StatusOr<raft::DurableState> RaftNode::LoadGroup(GroupId id, StateMachine* machine) {
   auto log = LoadLog(id, machine);
   if (!log.ok()) return log.status();
-  std::vector<NodeId> voters = log->voters;
-  if (voters.empty()) {
-    voters = peers_->identity().first_voters();
+  if (log->configuration.voters.empty()) {
+    log->configuration = raft::Normalized({peers_->identity().first_voters(), {}, {}});
     GroupWrite first;
     first.group = id;
-    first.voters = voters;
+    first.first_configuration = log->configuration;
     if (auto status = store_->Write({&first, 1}); !status.ok()) return status;
   }
-  raft::DurableState durable{
-      log->hard_state, std::move(log->contents), machine->AppliedIndex(), {}, {}};
-  durable.configuration = raft::Normalized({std::move(voters), {}, {}});
-  return durable;
+  return raft::DurableState{log->hard_state, std::move(log->contents), machine->AppliedIndex(),
+                            std::move(log->configuration), std::move(log->configurations)};
 }
 
 void RaftNode::Stop() {

@@ -99,7 +99,7 @@ TEST_CASE("what was written is there after reopening, for every group") {
   {
     auto store = MustOpen(Options(dir.path("log")));
     GroupWrite first = Entries(1, 1, 3, 1);
-    first.voters = {1, 2, 3};
+    first.first_configuration = raft::Configuration{{1, 2, 3}, {}, {}};
     first.hard_state = raft::HardState{1, 2, 0};
     const GroupWrite batch[] = {first, Entries(7, 1, 2, 4)};
     REQUIRE(store->Write(batch).ok());
@@ -110,10 +110,10 @@ TEST_CASE("what was written is there after reopening, for every group") {
     CHECK(Dump(*store, 1) == "1:1 2:1 3:1 4:2");
     CHECK(Dump(*store, 7) == "1:4 2:4");
     const auto log = store->Load(1, 4);
-    CHECK(log->voters == std::vector<NodeId>{1, 2, 3});
+    CHECK(log->configuration == raft::Configuration{{1, 2, 3}, {}, {}});
     CHECK(log->hard_state == raft::HardState{1, 2, 0});
     CHECK(log->contents.recent.size() == 1);
-    CHECK(store->Load(9, 0)->voters.empty());
+    CHECK(store->Load(9, 0)->configuration.voters.empty());
   }
 }
 
@@ -250,7 +250,7 @@ TEST_CASE("the front is cut by whole segments and votes are carried forward") {
     auto store = MustOpen(options);
     GroupWrite vote;
     vote.group = 2;
-    vote.voters = {1, 2, 3};
+    vote.first_configuration = raft::Configuration{{1, 2, 3}, {}, {}};
     vote.hard_state = raft::HardState{9, 3, 0};
     REQUIRE(WriteOne(*store, vote).ok());
     for (uint64_t i = 1; i <= 400; ++i) REQUIRE(WriteOne(*store, Entries(1, i, i, 1)).ok());
@@ -269,6 +269,7 @@ TEST_CASE("the front is cut by whole segments and votes are carried forward") {
   for (int reopen = 0; reopen < 2; ++reopen) {
     auto store = MustOpen(options);
     CHECK(store->Load(2, 0)->hard_state == raft::HardState{9, 3, 0});
+    CHECK(store->Load(2, 0)->configuration == raft::Configuration{{1, 2, 3}, {}, {}});
     const auto log = store->Load(1, 400);
     CHECK(log->contents.first_index == 390);
     CHECK(log->contents.previous_term == 1);
@@ -277,6 +278,133 @@ TEST_CASE("the front is cut by whole segments and votes are carried forward") {
     REQUIRE(entries.ok());
     CHECK(entries->size() == 11);
   }
+}
+
+GroupWrite ConfigurationEntry(GroupId group, uint64_t index, uint64_t term,
+                              const raft::Configuration& configuration) {
+  GroupWrite write;
+  write.group = group;
+  write.entries.push_back(
+      {index, term, raft::EntryKind::kConfiguration,
+       std::make_shared<const std::string>(raft::EncodeConfiguration(configuration))});
+  return write;
+}
+
+GroupWrite Cut(GroupId group, uint64_t to, uint64_t previous_term) {
+  GroupWrite cut;
+  cut.group = group;
+  cut.truncate_to = to;
+  cut.previous_term = previous_term;
+  return cut;
+}
+
+TEST_CASE("the front's configuration survives what is cut and overwritten") {
+  TempDir dir;
+  LogStoreOptions options = Options(dir.path("log"));
+  options.segment_bytes = 4096 + 300;
+  const raft::Configuration first{{1, 2, 3}, {}, {}};
+  const raft::Configuration learner{{1, 2, 3}, {}, {4}};
+  const raft::Configuration joint{{1, 2, 4}, {1, 2, 3}, {}};
+  const raft::Configuration last{{1, 2, 4}, {}, {}};
+  const auto expect = [&](const raft::Configuration& front,
+                          const std::map<uint64_t, raft::Configuration>& later) {
+    for (int reopen = 0; reopen < 3; ++reopen) {
+      const auto log = MustOpen(options)->Load(1, 1000);
+      CHECK(log->configuration == front);
+      CHECK(log->configurations == later);
+    }
+  };
+  const auto write = [&](const std::vector<GroupWrite>& writes) {
+    auto store = MustOpen(options);
+    for (const GroupWrite& w : writes) REQUIRE(WriteOne(*store, w).ok());
+  };
+  GroupWrite begin = Entries(1, 1, 4, 1);
+  begin.first_configuration = first;
+  write({begin, ConfigurationEntry(1, 5, 1, learner), Entries(1, 6, 9, 1),
+         ConfigurationEntry(1, 10, 1, joint), Entries(1, 11, 12, 1)});
+  expect(first, {{5, learner}, {10, joint}});
+  write({Entries(1, 8, 30, 2)});  // 10 is overwritten
+  expect(first, {{5, learner}});
+  write({Cut(1, 5, 1)});
+  expect(first, {{5, learner}});
+  write({ConfigurationEntry(1, 31, 2, last), Cut(1, 20, 2), Entries(1, 32, 60, 2)});
+  expect(learner, {{31, last}});
+  write({Cut(1, 61, 2)});
+  expect(last, {});
+  write({Entries(1, 61, 62, 3)});
+  expect(last, {});
+}
+
+TEST_CASE("a snapshot takes the place of the log") {
+  TempDir dir;
+  LogStoreOptions options = Options(dir.path("log"));
+  options.segment_bytes = 4096 + 300;
+  const raft::Configuration first{{1, 2, 3}, {}, {}};
+  const raft::Configuration now{{1, 2, 4}, {}, {5}};
+  {
+    auto store = MustOpen(options);
+    GroupWrite begin = Entries(1, 1, 20, 1);
+    begin.first_configuration = first;
+    REQUIRE(WriteOne(*store, begin).ok());
+    for (uint64_t i = 21; i <= 60; ++i) REQUIRE(WriteOne(*store, Entries(1, i, i, 1)).ok());
+    REQUIRE(WriteOne(*store, Entries(2, 1, 1, 1)).ok());
+    CHECK(store->SegmentCount() > 2);
+    GroupWrite reset;
+    reset.group = 1;
+    reset.reset = raft::SnapshotMeta{50, 4, now};  // 51 to 60 are of another history
+    REQUIRE(WriteOne(*store, reset).ok());
+    CHECK(store->SegmentCount() <= 2);
+    CHECK(store->GroupBytes(1) == 0);
+    CHECK(store->Read(1, 50, 1, 1).status().code() == absl::StatusCode::kNotFound);
+  }
+  for (int reopen = 0; reopen < 3; ++reopen) {
+    auto store = MustOpen(options);
+    const auto log = store->Load(1, 0);
+    CHECK(log->contents.first_index == 51);
+    CHECK(log->contents.previous_term == 4);
+    CHECK(log->contents.last_index == 50);
+    CHECK(log->contents.terms.empty());
+    CHECK(log->configuration == now);
+    CHECK(log->configurations.empty());
+    CHECK(Dump(*store, 2) == "1:1");
+  }
+  auto store = MustOpen(options);
+  REQUIRE(WriteOne(*store, Entries(1, 51, 53, 4)).ok());
+  store.reset();
+  store = MustOpen(options);
+  CHECK(Dump(*store, 1) == "51:4 52:4 53:4");
+  GroupWrite again;  // as after a crash: the same once more, and what came later is gone
+  again.group = 1;
+  again.reset = raft::SnapshotMeta{50, 4, now};
+  REQUIRE(WriteOne(*store, again).ok());
+  CHECK(Dump(*store, 1).empty());
+}
+
+TEST_CASE("the log knows its bytes by group, and where to cut it by size") {
+  TempDir dir;
+  LogStoreOptions options = Options(dir.path("log"));
+  options.segment_bytes = 8192;
+  auto store = MustOpen(options);
+  REQUIRE(WriteOne(*store, Entries(2, 1, 1, 1)).ok());
+  for (uint64_t i = 1; i <= 200; ++i) REQUIRE(WriteOne(*store, Entries(1, i, i, 1)).ok());
+  const uint64_t all = store->GroupBytes(1);
+  CHECK(all > 200 * 20);
+  CHECK(store->IndexKeeping(1, all) == 1);
+  CHECK(store->IndexKeeping(1, 0) == 201);
+  CHECK(store->IndexKeeping(9, 0) == 1);
+  const uint64_t half = store->IndexKeeping(1, all / 2);
+  CHECK((half > 90 && half < 110));
+  CHECK(store->LastIndexInOldest(2) == 1);
+  CHECK(store->LastIndexInOldest(1) > 1);
+  REQUIRE(WriteOne(*store, Cut(1, half, 1)).ok());
+  CHECK(store->GroupBytes(1) <= all / 2);
+  CHECK(store->LastIndexInOldest(1) == 0);  // the other group alone keeps it
+  const uint64_t bytes = store->GroupBytes(1);
+  REQUIRE(WriteOne(*store, Entries(1, 150, 150, 2)).ok());
+  CHECK(store->GroupBytes(1) < bytes);
+  const uint64_t left = store->GroupBytes(1);
+  store.reset();
+  CHECK(MustOpen(options)->GroupBytes(1) == left);
 }
 
 TEST_CASE("reads obey their limits and give at least one entry") {
