@@ -24,6 +24,7 @@ enum class Method : uint32_t {
   kMetadataStatus = 2,    // empty -> MetadataStatus
   kRaftMessages = 10,     // RaftMessageBatch, one way
   kPeerHello = 11,        // PeerHello -> PeerWelcome
+  kSnapshot = 12,         // SnapshotRequest + bytes -> SnapshotReply
   kPutFragment = 20,      // PutFragmentRequest + bytes -> empty
   kGetFragment = 21,      // GetFragmentRequest -> GetFragmentResponse + bytes
   kDeleteFragments = 22,  // DeleteFragmentsRequest -> empty

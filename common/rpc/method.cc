@@ -10,6 +10,8 @@ const char* MethodName(Method method) {
       return "metadata_status";
     case Method::kRaftMessages:
       return "raft_messages";
+    case Method::kSnapshot:
+      return "snapshot";
     case Method::kPeerHello:
       return "peer_hello";
     case Method::kPutFragment:

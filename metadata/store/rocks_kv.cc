@@ -144,7 +144,11 @@ absl::StatusOr<std::shared_ptr<RocksStore>> RocksKv::OpenCopy(const std::string&
   if (!fs::exists(absl::StrCat(to, "/CURRENT"), error)) {
     return absl::DataLossError(absl::StrCat("metadata store: ", from, " is not a checkpoint"));
   }
-  return RocksStore::Open(to);
+  auto store = RocksStore::Open(to);
+  // What another replica's disk has damaged must not take the place of what is good here.
+  if (!store.ok()) return absl::DataLossError(store.status().message());
+  if (auto status = (*store)->Verify(); !status.ok()) return status;
+  return store;
 }
 
 }  // namespace

@@ -182,4 +182,13 @@ absl::Status RocksStore::Checkpoint(const std::string& directory) {
   return ToStatus(status, absl::StrCat("checkpoint in ", directory));
 }
 
+absl::Status RocksStore::Verify() {
+  const rocksdb::Status status = db_->VerifyChecksum();
+  if (status.IsCorruption()) {
+    return absl::DataLossError(
+        absl::StrCat("metadata store: ", directory_, ": ", status.ToString()));
+  }
+  return ToStatus(status, absl::StrCat("verify ", directory_));
+}
+
 }  // namespace openefs::metadata

@@ -26,6 +26,9 @@ class RocksStore : public std::enable_shared_from_this<RocksStore> {
   // See KvEngine::Checkpoint.
   absl::Status Checkpoint(const std::string& directory);
 
+  // Reads all tables and compares their checksums. DATA_LOSS: one is damaged.
+  absl::Status Verify();
+
   // Nobody will open this directory again. Removing it can wait for the next start, so it may fail.
   void Abandon() { abandoned_ = true; }
 

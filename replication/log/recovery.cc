@@ -198,7 +198,7 @@ absl::Status LogStore::ReplayRecord(Segment& segment, uint64_t offset, const Rec
 absl::Status LogStore::DamagedAt(const Segment& segment, uint64_t offset) const {
   return absl::DataLossError(
       absl::StrCat("raft log: ", segment.path(), " is damaged at byte ", offset,
-                   ", before data that was acknowledged; this replica must be replaced"));
+                   ", before data that was acknowledged; replace this node by one with a new id"));
 }
 
 }  // namespace openefs::replication

@@ -93,7 +93,7 @@ void Applier::Carry(std::vector<ApplyTask> tasks) {
     std::move(task.items.begin(), task.items.end(), std::back_inserter(items));
     task.items.clear();
     const bool more = task.leadership != ApplyTask::Leadership::kUnchanged || task.flush ||
-                      !task.barriers.empty() || &task == &tasks.back();
+                      task.snapshot.has_value() || !task.barriers.empty() || &task == &tasks.back();
     if (!more) continue;
     Apply(std::exchange(items, {}));
     if (failed_) {
@@ -134,6 +134,7 @@ void Applier::Finish(ApplyTask& task) {
   if (task.leadership == ApplyTask::Leadership::kLost) machine_->OnFollower();
   for (BarrierCallback& done : task.barriers) done(absl::OkStatus());
   if (task.flush) Flush();
+  if (task.snapshot.has_value() && !failed_) CarrySnapshot(*task.snapshot);
 }
 
 void Applier::Flush() {
@@ -141,6 +142,50 @@ void Applier::Flush() {
   if (!index.ok()) return Fail(index.status());
   OPENEFS_CHECK(*index <= applied_index());
   inbox_->AddFlushed({group_, *index});
+}
+
+void Applier::CarrySnapshot(const SnapshotTask& task) {
+  SnapshotNews news;
+  news.group = group_;
+  news.follower = task.follower;
+  news.leader_term = task.leader_term;
+  news.meta.index = task.index;
+  if (task.kind == SnapshotTask::Kind::kCheckpoint) {
+    news.kind = SnapshotNews::Kind::kCheckpoint;
+    news.status = CarryCheckpoint(task, &news.meta.index);
+  } else {
+    const bool install = task.kind == SnapshotTask::Kind::kInstall;
+    news.kind = install ? SnapshotNews::Kind::kInstalled : SnapshotNews::Kind::kFinished;
+    absl::Status status = install ? CarryInstall(task) : FinishInstall(task.paths);
+    if (status.ok() && task.fault && !install) status = task.fault(SnapshotStep::kFinished);
+    if (!status.ok()) return Fail(std::move(status));
+  }
+  inbox_->AddSnapshotNews(std::move(news));
+}
+
+absl::Status Applier::CarryCheckpoint(const SnapshotTask& task, uint64_t* index) {
+  const std::string directory = task.paths.Outgoing(task.follower);
+  if (auto status = EnsureSnapshotDirectory(task.paths); !status.ok()) return status;
+  if (auto status = RemoveWhole(directory); !status.ok()) return status;
+  const auto made = machine_->Checkpoint(directory);
+  if (!made.ok()) return made.status();
+  OPENEFS_CHECK(*made == applied_index());
+  *index = *made;
+  inbox_->AddFlushed({group_, *made});
+  return absl::OkStatus();
+}
+
+// Between the intent and the log's reset the two do not fit; whatever ends this early is made good
+// on the next start.
+absl::Status Applier::CarryInstall(const SnapshotTask& task) {
+  if (auto status = BeginInstall(task.paths); !status.ok()) return status;
+  if (task.fault) {
+    if (auto status = task.fault(SnapshotStep::kIntent); !status.ok()) return status;
+  }
+  auto status = InstallInMachine(task.paths, machine_, task.index);
+  if (status.ok() && task.fault) status = task.fault(SnapshotStep::kMachine);
+  if (status.ok()) applied_.store(task.index, std::memory_order_release);
+  return status;
 }
 
 void Applier::Drop(ApplyTask& task) {

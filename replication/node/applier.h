@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -12,10 +13,28 @@
 #include "common/ids.h"
 #include "common/mutex.h"
 #include "replication/node/inbox.h"
+#include "replication/node/snapshot_files.h"
+#include "replication/node/snapshot_step.h"
 #include "replication/node/state_machine.h"
 #include "replication/raft/entry.h"
 
 namespace openefs::replication {
+
+// What a snapshot wants of the state machine and of the directory it lies in; see
+// group_snapshots.h.
+struct SnapshotTask {
+  enum class Kind {
+    kCheckpoint,  // for `follower`, into its directory
+    kInstall,     // `incoming` becomes the intent, then the state machine
+    kFinish,      // the intent goes
+  };
+  Kind kind = Kind::kCheckpoint;
+  SnapshotPaths paths;
+  NodeId follower = 0;
+  uint64_t leader_term = 0;  // with a follower
+  uint64_t index = 0;
+  SnapshotFaultHook fault;
+};
 
 // Carried out in the order of the members.
 struct ApplyTask {
@@ -31,6 +50,7 @@ struct ApplyTask {
   uint64_t term = 0;  // with kGained
   std::vector<BarrierCallback> barriers;
   bool flush = false;
+  std::optional<SnapshotTask> snapshot;
 };
 
 class Applier {
@@ -61,6 +81,9 @@ class Applier {
   void Apply(std::vector<ApplyTask::Item> items);
   void Finish(ApplyTask& task);
   void Flush();
+  void CarrySnapshot(const SnapshotTask& task);
+  absl::Status CarryCheckpoint(const SnapshotTask& task, uint64_t* index);
+  absl::Status CarryInstall(const SnapshotTask& task);
   void Drop(ApplyTask& task);
   void Fail(absl::Status why);
 

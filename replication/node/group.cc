@@ -29,11 +29,13 @@ absl::Status NotLeader() { return absl::UnavailableError("this replica does not 
 }  // namespace
 
 Group::Group(GroupId id, raft::RaftOptions options, raft::DurableState durable,
-             StateMachine* machine, Inbox* inbox, uint64_t flush_log_bytes)
+             StateMachine* machine, Inbox* inbox, uint64_t flush_log_bytes,
+             GroupSnapshots::Options snapshots)
     : id_(id),
       flush_log_bytes_(flush_log_bytes),
       core_(options, durable),
       applier_(id, machine, inbox),
+      snapshots_(id, std::move(snapshots), &core_, &applier_),
       handed_out_(durable.applied_index),
       flushed_index_(durable.applied_index),
       noted_term_(durable.hard_state.term),
@@ -70,7 +72,9 @@ void Group::Step(pb::RaftMessage message) {
 
 void Group::Tick() {
   ticked_ = true;
-  if (!failed_) core_.Tick();
+  if (failed_) return;
+  core_.Tick();
+  snapshots_.Tick();
 }
 
 void Group::OnPersisted(uint64_t write_id) {
@@ -84,6 +88,16 @@ void Group::OnEntriesRead(ReadEntries read) {
 void Group::OnFlushed(uint64_t index) {
   flush_requested_ = false;
   flushed_index_ = std::max(flushed_index_, index);
+}
+
+void Group::OnSnapshotInstalled() {
+  handed_out_ = flushed_index_ = snapshots_.OnFinished();
+  bytes_since_flush_ = 0;
+}
+
+void Group::LimitLog(uint64_t below, uint64_t below_anyway) {
+  limit_below_ = std::max(limit_below_, below);
+  limit_anyway_ = std::max(limit_anyway_, below_anyway);
 }
 
 void Group::Fail(const absl::Status& why) {
@@ -122,6 +136,7 @@ void Group::Process(LoopOutput& out) {
   }
   if (std::exchange(ticked_, false) && !held_.empty()) applier_.Submit({.items = TakeHeld()});
   NoteRole();
+  snapshots_.Process(out.writes);
   if (bytes_since_flush_ >= flush_log_bytes_) RequestFlush();
   MaybeTruncate(out);
 }
@@ -191,6 +206,11 @@ void Group::HandOut(raft::Ready ready, LoopOutput& out) {
   for (pb::RaftMessage& message : ready.messages) out.outbox->Add(std::move(message));
   for (const raft::Ready::LogRead& read : ready.reads) out.reads.push_back({id_, read, {}});
   HandOutCommitted(ready);
+  for (const auto& request : ready.snapshots_to_send) snapshots_.Want(request);
+  if (ready.install.has_value()) {
+    if (!held_.empty()) applier_.Submit({.items = TakeHeld()});
+    snapshots_.Install(*ready.install);
+  }
   DropRounds(ready.barriers_dropped);
 }
 
@@ -282,16 +302,24 @@ void Group::RequestFlush() {
 }
 
 void Group::FlushIfItHelps() {
-  if (failed_ || core_.truncate_below() <= flushed_index_) return;
+  if (failed_ || WantedTruncation() <= flushed_index_) return;
   if (applier_.applied_index() > flushed_index_) RequestFlush();
 }
 
-// Everything below is in every voter's log and safe in this node's state machine.
+// Everything below is in every member's log, or more than is kept for those that lack it.
+uint64_t Group::WantedTruncation() const {
+  const uint64_t wanted = std::max(core_.truncate_below(), limit_below_);
+  return std::max(std::min(wanted, snapshots_.KeepFrom()), limit_anyway_);
+}
+
+// And it must be safe in this node's state machine.
 void Group::MaybeTruncate(LoopOutput& out) {
-  const uint64_t to = std::min({core_.truncate_below(), flushed_index_, applier_.applied_index()});
+  if (core_.installing()) return;
+  const uint64_t to = std::min({WantedTruncation(), flushed_index_, applier_.applied_index()});
   const uint64_t first = core_.log().first_index();
-  const bool complete = to == flushed_index_;
-  if (to <= first || (!complete && to < first + kTruncateStep)) return;
+  const bool worth_it =
+      to == flushed_index_ || to >= first + kTruncateStep || limit_below_ > first;
+  if (to <= first || !worth_it) return;
   core_.OnApplied(applier_.applied_index());
   WriteTask task;
   task.write.group = id_;

@@ -13,6 +13,7 @@
 #include "common/ids.h"
 #include "common/metrics/metrics.h"
 #include "replication/node/applier.h"
+#include "replication/node/group_snapshots.h"
 #include "replication/node/inbox.h"
 #include "replication/node/log_writer.h"
 #include "replication/node/outbox.h"
@@ -31,7 +32,7 @@ struct LoopOutput {
 class Group {
  public:
   Group(GroupId id, raft::RaftOptions options, raft::DurableState durable, StateMachine* machine,
-        Inbox* inbox, uint64_t flush_log_bytes);
+        Inbox* inbox, uint64_t flush_log_bytes, GroupSnapshots::Options snapshots = {});
 
   // Begins to apply. A lone voter need not wait for an election.
   void Start();
@@ -50,6 +51,7 @@ class Group {
   void OnPersisted(uint64_t write_id);
   void OnEntriesRead(ReadEntries read);
   void OnFlushed(uint64_t index);
+  void OnSnapshotInstalled();
   // This replica does not take part any more.
   void Fail(const absl::Status& why);
 
@@ -57,6 +59,14 @@ class Group {
 
   // Asks the state machine for a flush if that would let log be deleted.
   void FlushIfItHelps();
+
+  // The log has grown too large for followers that are behind: entries below `below` go unless a
+  // snapshot on its way needs them, those below `below_anyway` go in any case.
+  void LimitLog(uint64_t below, uint64_t below_anyway);
+
+  GroupSnapshots& snapshots() { return snapshots_; }
+  bool failed() const { return failed_; }
+  uint64_t applied_index() const { return applier_.applied_index(); }
 
   GroupId id() const { return id_; }
   GroupStatus Status() const;
@@ -90,12 +100,14 @@ class Group {
   void DropRounds(const std::vector<uint64_t>& ids);
   void DropWaiting();
   void RequestFlush();
+  uint64_t WantedTruncation() const;
   void MaybeTruncate(LoopOutput& out);
 
   const GroupId id_;
   const uint64_t flush_log_bytes_;
   raft::Raft core_;
   Applier applier_;
+  GroupSnapshots snapshots_;
   bool failed_ = false;
 
   // Input since the last Process.
@@ -116,6 +128,8 @@ class Group {
   uint64_t bytes_since_flush_ = 0;
   bool flush_requested_ = false;
   uint64_t flushed_index_ = 0;
+  uint64_t limit_below_ = 0;  // see LimitLog
+  uint64_t limit_anyway_ = 0;
 
   // What was logged last.
   raft::Role noted_role_ = raft::Role::kFollower;

@@ -12,6 +12,9 @@ constexpr size_t kMaxMessageBytes = size_t{256} << 20;
 // Each peer has one under way.
 constexpr size_t kMaxHellos = 64;
 
+// Each of a few senders has four parts under way; this bounds what others can make us hold.
+constexpr size_t kMaxSnapshotParts = 64;
+
 size_t EntryBytes(const pb::RaftMessage& message) {
   size_t bytes = 0;
   for (const pb::RaftEntry& entry : message.entries()) bytes += entry.data().size();
@@ -78,6 +81,19 @@ void Inbox::AddRead(ReadEntries read) {
 
 void Inbox::AddFlushed(FlushedIndex flushed) {
   With([&](LoopInput& in) { in.flushed.push_back(flushed); });
+}
+
+void Inbox::AddSnapshot(SnapshotArrival arrival) {
+  const bool added = With([&](LoopInput& in) {
+    if (in.snapshots.size() >= kMaxSnapshotParts) return;
+    in.snapshots.push_back(std::move(arrival));
+    arrival.reply = nullptr;
+  });
+  if (!added || arrival.reply) arrival.reply(absl::UnavailableError("busy, or stopping"));
+}
+
+void Inbox::AddSnapshotNews(SnapshotNews news) {
+  With([&](LoopInput& in) { in.snapshot_news.push_back(std::move(news)); });
 }
 
 void Inbox::AddFailure(GroupFailure failure) {

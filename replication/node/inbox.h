@@ -66,6 +66,32 @@ struct HelloAnswer {
   absl::StatusOr<pb::PeerWelcome> welcome;
 };
 
+// A step of a snapshot from a peer.
+struct SnapshotArrival {
+  pb::SnapshotRequest request;
+  BufferList bytes;
+  Transport::SnapshotCallback reply;
+  uint64_t applied_index = 0;  // of the group here; set by the loop
+};
+
+// What became of a snapshot that this node sends or takes.
+struct SnapshotNews {
+  enum class Kind {
+    kCheckpoint,  // made for `follower`, of entry meta.index; or `status`
+    kSent,        // `follower` has it, of entry meta.index; or 0: it failed
+    kReceived,    // `meta` is complete and durable on this disk
+    kInstalled,   // the state machine is that of entry meta.index
+    kLogReset,    // the log begins after meta.index
+    kFinished,    // nothing is left to do
+  };
+  GroupId group = 0;
+  Kind kind = Kind::kSent;
+  NodeId follower = 0;
+  uint64_t leader_term = 0;  // with a follower: in which it was asked for
+  raft::SnapshotMeta meta;
+  absl::Status status;
+};
+
 struct LoopInput {
   std::vector<pb::RaftMessageBatch> batches;
   std::vector<HelloRequest> hellos;
@@ -75,6 +101,8 @@ struct LoopInput {
   std::vector<PersistedWrite> persisted;
   std::vector<ReadEntries> reads;
   std::vector<FlushedIndex> flushed;
+  std::vector<SnapshotArrival> snapshots;
+  std::vector<SnapshotNews> snapshot_news;
   std::vector<GroupFailure> failures;
   absl::Status log_failure;
   bool stop = false;
@@ -94,6 +122,9 @@ class Inbox {
   void AddPersisted(std::vector<PersistedWrite> writes);
   void AddRead(ReadEntries read);
   void AddFlushed(FlushedIndex flushed);
+  // Answered UNAVAILABLE beyond a limit.
+  void AddSnapshot(SnapshotArrival arrival);
+  void AddSnapshotNews(SnapshotNews news);
   void AddFailure(GroupFailure failure);
   void AddLogFailure(absl::Status why);
 

@@ -36,6 +36,8 @@ class Switchboard {
   void Deliver(NodeId from, NodeId to, pb::RaftMessageBatch batch);
   // False: nobody is there.
   bool DeliverHello(NodeId from, NodeId to, pb::PeerHello& hello, Transport::HelloCallback& done);
+  bool DeliverSnapshot(NodeId from, NodeId to, pb::SnapshotRequest& request, BufferList& bytes,
+                       Transport::SnapshotCallback& done);
 
  private:
   LocalTransport* Find(NodeId from, NodeId to) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -61,6 +63,11 @@ class LocalTransport final : public Transport {
     if (board_->DeliverHello(node_, to, hello, done)) return;
     done(absl::UnavailableError(absl::StrCat("node ", to, " is not there")));
   }
+  void Snapshot(NodeId to, pb::SnapshotRequest request, BufferList bytes,
+                SnapshotCallback done) override {
+    if (board_->DeliverSnapshot(node_, to, request, bytes, done)) return;
+    done(absl::UnavailableError(absl::StrCat("node ", to, " is not there")));
+  }
   void LearnAddress(NodeId, const std::string&) override {}
   void SetReceiver(Receiver receiver) override {
     MutexLock lock(mu_);
@@ -74,6 +81,12 @@ class LocalTransport final : public Transport {
     MutexLock lock(mu_);
     if (!receiver_.hello) return false;
     receiver_.hello(std::move(hello), std::move(done));
+    return true;
+  }
+  bool Receive(pb::SnapshotRequest& request, BufferList& bytes, SnapshotCallback& done) {
+    MutexLock lock(mu_);
+    if (!receiver_.snapshot) return false;
+    receiver_.snapshot(std::move(request), std::move(bytes), std::move(done));
     return true;
   }
 
@@ -100,6 +113,13 @@ bool Switchboard::DeliverHello(NodeId from, NodeId to, pb::PeerHello& hello,
   MutexLock lock(mu_);
   LocalTransport* transport = Find(from, to);
   return transport != nullptr && transport->Receive(hello, done);
+}
+
+bool Switchboard::DeliverSnapshot(NodeId from, NodeId to, pb::SnapshotRequest& request,
+                                  BufferList& bytes, Transport::SnapshotCallback& done) {
+  MutexLock lock(mu_);
+  LocalTransport* transport = Find(from, to);
+  return transport != nullptr && transport->Receive(request, bytes, done);
 }
 
 class LocalNetworkImpl final : public LocalNetwork {

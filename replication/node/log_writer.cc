@@ -113,6 +113,13 @@ void LogWriter::Acknowledge(std::vector<WriteTask> tasks) {
   std::vector<PersistedWrite> persisted;
   for (WriteTask& task : tasks) {
     for (pb::RaftMessage& message : task.messages_after) outbox_.Add(std::move(message));
+    if (task.reset_index != 0) {
+      SnapshotNews news;
+      news.group = task.write.group;
+      news.kind = SnapshotNews::Kind::kLogReset;
+      news.meta.index = task.reset_index;
+      inbox_->AddSnapshotNews(std::move(news));
+    }
     if (task.write_id != 0) persisted.push_back({task.write.group, task.write_id});
   }
   outbox_.Send();

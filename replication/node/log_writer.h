@@ -20,6 +20,7 @@ struct WriteTask {
   GroupWrite write;
   uint64_t write_id = 0;  // 0: nothing to acknowledge
   bool has_write = false;
+  uint64_t reset_index = 0;  // not 0: the write is a reset to this index, which is acknowledged so
   // Sent once this and every earlier write is durable, straight from the writer: a follower's
   // acknowledgement saves a hop.
   std::vector<pb::RaftMessage> messages_after;

@@ -75,16 +75,20 @@ void Peers::PublishSessions() {
 }
 
 void Peers::Send(NodeId to, pb::RaftMessageBatch batch) {
+  if (Stamp(to, &batch)) transport_->Send(to, std::move(batch));
+}
+
+bool Peers::Stamp(NodeId to, pb::RaftMessageBatch* batch) const {
   {
     MutexLock lock(mu_);
     const auto session = sessions_.find(to);
-    if (session == sessions_.end()) return;
-    batch.set_to_session(session->second);
+    if (session == sessions_.end()) return false;
+    batch->set_to_session(session->second);
   }
-  batch.set_cluster_id(options_.cluster_id);
-  batch.set_from(identity_->node_id());
-  batch.set_from_session(session_);
-  transport_->Send(to, std::move(batch));
+  batch->set_cluster_id(options_.cluster_id);
+  batch->set_from(identity_->node_id());
+  batch->set_from_session(session_);
+  return true;
 }
 
 void Peers::Broadcast(const pb::RaftMessage& message) {

@@ -61,6 +61,9 @@ class Peers final : public BatchSink {
   // Any thread: sends if the two have introduced themselves, else drops.
   void Send(NodeId to, pb::RaftMessageBatch batch) override ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Any thread: who says what goes with it. False: the two have not introduced themselves.
+  bool Stamp(NodeId to, pb::RaftMessageBatch* batch) const ABSL_LOCKS_EXCLUDED(mu_);
+
   // Any thread: the same to everybody that may be sent to.
   void Broadcast(const pb::RaftMessage& message) ABSL_LOCKS_EXCLUDED(mu_);
 

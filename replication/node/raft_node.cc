@@ -29,6 +29,8 @@ absl::Status RaftNode::Start() {
   store_ = *std::move(store);
   if (auto status = OpenPeers(); !status.ok()) return status;
   for (const auto& [id, machine] : machines_) {
+    auto status = NodeSnapshots::Recover(id, options_.directory, machine, store_.get());
+    if (!status.ok()) return status;
     if (auto log = LoadLog(id, machine); !log.ok()) return log.status();
   }
   if (peers_->formed()) {
@@ -37,9 +39,11 @@ absl::Status RaftNode::Start() {
   writer_ = std::make_unique<LogWriter>(store_.get(), inbox_.get(), Outbox(peers_.get()),
                                         options_.node_id);
   reader_ = std::make_unique<LogReader>(store_.get(), inbox_.get());
+  OpenSnapshots();
   started_ = true;
   writer_->Start();
   reader_->Start();
+  snapshots_->Start();
   for (const auto& [id, group] : groups_) group->Start();
   loop_ = std::thread([this] { Run(); });
   transport_->SetReceiver(
@@ -47,6 +51,11 @@ absl::Status RaftNode::Start() {
        .hello =
            [inbox = inbox_](pb::PeerHello hello, Transport::HelloReply reply) {
              inbox->AddHello({std::move(hello), std::move(reply)});
+           },
+       .snapshot =
+           [inbox = inbox_](pb::SnapshotRequest request, BufferList bytes,
+                            Transport::SnapshotCallback reply) {
+             inbox->AddSnapshot({std::move(request), std::move(bytes), std::move(reply), 0});
            }});
   return absl::OkStatus();
 }
@@ -72,6 +81,31 @@ absl::Status RaftNode::OpenPeers() {
   return peers_->fatal();
 }
 
+void RaftNode::OpenSnapshots() {
+  SnapshotSender::Options sender;
+  sender.node_id = options_.node_id;
+  sender.cluster_id = options_.cluster_id;
+  sender.bytes_per_second = options_.snapshot_bytes_per_second;
+  sender.part_bytes = std::min(options_.snapshot_part_bytes, kMaxSnapshotPartBytes);
+  sender.patience_ms = options_.snapshot_patience_ms;
+  sender.fault = options_.snapshot_fault;
+  SnapshotReceiver::Options receiver;
+  receiver.cluster_id = options_.cluster_id;
+  receiver.log_directory = options_.directory;
+  receiver.fault = options_.snapshot_fault;
+  for (const auto& [id, machine] : machines_) receiver.groups.push_back(id);
+  snapshots_ = std::make_unique<NodeSnapshots>(
+      std::move(sender), std::move(receiver),
+      [this](NodeId to, pb::SnapshotRequest request, BufferList bytes,
+             Transport::SnapshotCallback done) {
+        if (!peers_->Stamp(to, request.mutable_envelope())) {
+          return done(absl::UnavailableError("not introduced to each other"));
+        }
+        transport_->Snapshot(to, std::move(request), std::move(bytes), std::move(done));
+      },
+      inbox_.get(), clock_);
+}
+
 // Not before this node takes part: until then it must neither vote nor acknowledge anything.
 absl::Status RaftNode::OpenGroups() {
   for (const auto& [id, machine] : machines_) {
@@ -89,7 +123,11 @@ absl::Status RaftNode::OpenGroup(GroupId id, StateMachine* machine) {
   raft.election_ticks = options_.election_ticks;
   raft.seed = SystemRandom::Get()->Next64();
   groups_[id] = std::make_unique<Group>(id, std::move(raft), *std::move(durable), machine,
-                                        inbox_.get(), options_.flush_log_bytes);
+                                        inbox_.get(), options_.flush_log_bytes,
+                                        GroupSnapshots::Options{
+                                            .log_directory = options_.directory,
+                                            .fault = options_.snapshot_fault,
+                                        });
   MutexLock lock(status_mu_);
   statuses_[id] = groups_[id]->Status();
   return absl::OkStatus();
@@ -127,6 +165,7 @@ void RaftNode::Stop() {
   transport_->SetReceiver({});
   inbox_->Close();
   loop_.join();
+  snapshots_->Stop();
   peers_->Leave();
   writer_->Stop();
   reader_->Stop();
@@ -212,6 +251,7 @@ void RaftNode::Dispatch(LoopInput& in) {
   for (ReadEntries& read : in.reads) Touch(read.group)->OnEntriesRead(std::move(read));
   for (const FlushedIndex& flushed : in.flushed) Touch(flushed.group)->OnFlushed(flushed.index);
   if (!gave_up_) DispatchPeers(in);
+  DispatchSnapshots(in);
   for (Proposal& proposal : in.proposals) {
     if (Group* group = Touch(proposal.group)) {
       group->Add(std::move(proposal));
@@ -243,6 +283,20 @@ void RaftNode::DispatchPeers(LoopInput& in) {
       }
     }
   }
+}
+
+void RaftNode::DispatchSnapshots(LoopInput& in) {
+  const int64_t now_ms = clock_->MonotonicMs();
+  for (SnapshotArrival& arrival : in.snapshots) {
+    if (gave_up_ || !peers_->Accept(arrival.request.envelope(), now_ms)) {
+      arrival.reply(absl::UnavailableError("not introduced to each other"));
+    } else {
+      const auto group = groups_.find(arrival.request.group());
+      snapshots_->OnArrival(std::move(arrival),
+                            group == groups_.end() ? nullptr : group->second.get());
+    }
+  }
+  for (const SnapshotNews& news : in.snapshot_news) snapshots_->OnNews(news, Touch(news.group));
 }
 
 void RaftNode::TickPeers() {
@@ -301,16 +355,37 @@ void RaftNode::DeliverDigests(const pb::RaftMessage& message) {
 
 void RaftNode::TickAll() {
   for (const auto& [id, group] : groups_) Touch(id)->Tick();
+  LimitLogs();
   if (store_->TotalBytes() < 2 * options_.flush_log_bytes) return;
   for (const GroupId id : store_->PinningGroups()) {
     if (Group* group = Touch(id)) group->FlushIfItHelps();
   }
 }
 
+// A group that has little in the log can hold up the deletion of what others wrote after it.
+void RaftNode::LimitLogs() {
+  constexpr uint64_t kForSnapshots = 4;
+  for (const auto& [id, group] : groups_) {
+    const uint64_t bytes = options_.retain_log_bytes;
+    if (store_->GroupBytes(id) <= bytes) continue;
+    Touch(id)->LimitLog(store_->IndexKeeping(id, bytes),
+                        store_->IndexKeeping(id, kForSnapshots * bytes));
+    group->FlushIfItHelps();
+  }
+  if (store_->TotalBytes() <= options_.retain_total_log_bytes) return;
+  for (const GroupId id : store_->PinningGroups()) {
+    if (Group* group = Touch(id)) group->LimitLog(store_->LastIndexInOldest(id) + 1, 0);
+  }
+}
+
 void RaftNode::ProcessDirty() {
   LoopOutput out;
   out.outbox = outbox_.get();
-  for (Group* group : dirty_) group->Process(out);
+  for (Group* group : dirty_) {
+    group->Process(out);
+    snapshots_->Collect(*group);
+  }
+  snapshots_->Serve([this](GroupId id) { return groups_.at(id).get(); });
   writer_->Submit(std::move(out.writes));
   outbox_->Send();
   for (const ReadEntries& read : out.reads) reader_->Submit(read.group, read.read);
@@ -323,6 +398,9 @@ void RaftNode::ProcessDirty() {
 }
 
 void RaftNode::DropInput(LoopInput& in) {
+  for (SnapshotArrival& arrival : in.snapshots) {
+    arrival.reply(absl::UnavailableError("this node is stopping"));
+  }
   for (Proposal& proposal : in.proposals) {
     proposal.context->OnDropped(absl::UnavailableError("this node is stopping"));
   }

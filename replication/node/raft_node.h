@@ -17,6 +17,7 @@
 #include "replication/node/inbox.h"
 #include "replication/node/log_reader.h"
 #include "replication/node/log_writer.h"
+#include "replication/node/node_snapshots.h"
 #include "replication/node/peers.h"
 #include "replication/node/replica_node.h"
 
@@ -39,6 +40,7 @@ class RaftNode final : public ReplicaNode {
 
  private:
   absl::Status OpenPeers();
+  void OpenSnapshots();
   absl::Status OpenGroups();
   absl::Status OpenGroup(GroupId id, StateMachine* machine);
   absl::StatusOr<LogStore::GroupLog> LoadLog(GroupId id, StateMachine* machine) const;
@@ -49,6 +51,8 @@ class RaftNode final : public ReplicaNode {
   void Dispatch(LoopInput& in);
   void DispatchPeers(LoopInput& in);
   void DispatchFailures(LoopInput& in);
+  void DispatchSnapshots(LoopInput& in);
+  void LimitLogs();
   void TickPeers();
   void PublishState(const absl::Status& fatal);
   void GiveUp(const absl::Status& why);
@@ -67,6 +71,7 @@ class RaftNode final : public ReplicaNode {
   std::unique_ptr<Peers> peers_;
   std::unique_ptr<LogReader> reader_;
   std::unique_ptr<LogWriter> writer_;
+  std::unique_ptr<NodeSnapshots> snapshots_;
   bool started_ = false;
 
   InFlight in_flight_;

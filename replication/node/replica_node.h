@@ -15,6 +15,7 @@
 #include "common/clock.h"
 #include "common/ids.h"
 #include "replication/log/segment.h"
+#include "replication/node/snapshot_step.h"
 #include "replication/node/state_machine.h"
 #include "replication/node/transport.h"
 
@@ -41,7 +42,15 @@ struct ReplicaNodeOptions {
   // or copied, it was removed from the cluster, its identity cannot be written. It takes no part
   // any more; the process should end with this one line.
   std::function<void(absl::Status)> on_fatal;
-  LogFaultHook log_fault;  // tests only: see segment.h
+  // Log that is kept for followers that lack it: of each group, and in all files together. Who is
+  // further behind gets a snapshot. While one is on its way four times as much is kept for it.
+  uint64_t retain_log_bytes = uint64_t{256} << 20;
+  uint64_t retain_total_log_bytes = uint64_t{1} << 30;
+  uint64_t snapshot_bytes_per_second = uint64_t{128} << 20;  // of all that this node sends
+  size_t snapshot_part_bytes = size_t{1} << 20;              // at most 1 MiB
+  int64_t snapshot_patience_ms = 30'000;  // a follower that takes nothing for so long is given up
+  SnapshotFaultHook snapshot_fault;       // tests only: see snapshot_step.h
+  LogFaultHook log_fault;                 // tests only: see segment.h
 };
 
 // The node itself, beside its groups.

@@ -16,6 +16,8 @@ namespace {
 constexpr size_t kMaxBatchBytes = size_t{16} << 20;
 
 // A peer that takes longer to answer is asked again.
+// A part waits behind the receiver's disk, the end until all files are read again and verified.
+constexpr int64_t kSnapshotTimeoutMs = 60'000;
 constexpr int64_t kHelloTimeoutMs = 2'000;
 
 // Shared with the server's handlers, which may outlive the transport.
@@ -40,6 +42,20 @@ class Delivery {
       reply(rpc::Message{welcome.SerializeAsString(), {}});
     });
   }
+  void DeliverSnapshot(rpc::Message message, rpc::ReplyCallback reply) {
+    pb::SnapshotRequest request;
+    if (!request.ParseFromString(message.header)) {
+      return reply(absl::InvalidArgumentError("no snapshot request"));
+    }
+    MutexLock lock(mu_);
+    if (!receiver_.snapshot) return reply(absl::UnavailableError("this node is not running"));
+    receiver_.snapshot(
+        std::move(request), std::move(message.payload),
+        [reply = std::move(reply)](absl::StatusOr<pb::SnapshotReply> answer) mutable {
+          if (!answer.ok()) return reply(answer.status());
+          reply(rpc::Message{answer->SerializeAsString(), {}});
+        });
+  }
 
  private:
   // Held while something is delivered, which only puts it into an inbox.
@@ -58,6 +74,10 @@ class RpcTransport final : public Transport {
     server->Register(rpc::Method::kPeerHello,
                      [delivery = delivery_](rpc::Message request, rpc::ReplyCallback reply) {
                        delivery->DeliverHello(request.header, std::move(reply));
+                     });
+    server->Register(rpc::Method::kSnapshot,
+                     [delivery = delivery_](rpc::Message request, rpc::ReplyCallback reply) {
+                       delivery->DeliverSnapshot(std::move(request), std::move(reply));
                      });
   }
   ~RpcTransport() override { delivery_->Set({}); }
@@ -90,6 +110,22 @@ class RpcTransport final : public Transport {
                     pb::PeerWelcome welcome;
                     if (welcome.ParseFromString(reply->header)) return done(std::move(welcome));
                     done(absl::InternalError("the answer to a hello does not parse"));
+                  });
+  }
+
+  void Snapshot(NodeId to, pb::SnapshotRequest request, BufferList bytes,
+                SnapshotCallback done) override {
+    const std::shared_ptr<rpc::Channel> channel = Find(to);
+    if (channel == nullptr) {
+      return done(absl::UnavailableError(absl::StrCat("the address of node ", to, " is unknown")));
+    }
+    channel->Call(rpc::Method::kSnapshot, {request.SerializeAsString(), std::move(bytes)},
+                  kSnapshotTimeoutMs,
+                  [done = std::move(done)](absl::StatusOr<rpc::Message> reply) mutable {
+                    if (!reply.ok()) return done(reply.status());
+                    pb::SnapshotReply answer;
+                    if (answer.ParseFromString(reply->header)) return done(std::move(answer));
+                    done(absl::InternalError("the answer about a snapshot does not parse"));
                   });
   }
 

@@ -67,7 +67,7 @@ class StateMachine {
   // AppliedIndex() is then that of the copy. Durable on return; a crash at any moment leaves the
   // old state or the new. Idempotent: it is repeated when a crash came between it and the removal
   // of `directory`, whose files stay as they are. Reads under way go on over the old state. An
-  // error stops the replica.
+  // error stops the replica; DATA_LOSS: the copy is no good, and the old state is as it was.
   virtual absl::Status Install(const std::string& directory) = 0;
 
   // This replica leads `term` and has applied every entry of earlier terms.

@@ -10,6 +10,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "common/buffer.h"
 #include "common/ids.h"
 #include "proto/raft.pb.h"
 
@@ -23,10 +24,13 @@ class Transport {
  public:
   using HelloReply = absl::AnyInvocable<void(pb::PeerWelcome)>;
   using HelloCallback = absl::AnyInvocable<void(absl::StatusOr<pb::PeerWelcome>)>;
+  using SnapshotCallback = absl::AnyInvocable<void(absl::StatusOr<pb::SnapshotReply>)>;
   struct Receiver {
     std::function<void(pb::RaftMessageBatch)> batch;
     // Calls `reply` once, on any thread.
     std::function<void(pb::PeerHello, HelloReply)> hello;
+    // The same; the buffers hold a part of a file. See snapshot_receiver.h.
+    std::function<void(pb::SnapshotRequest, BufferList, SnapshotCallback)> snapshot;
   };
 
   virtual ~Transport() = default;
@@ -37,6 +41,11 @@ class Transport {
   // Introduces this node; `done` runs once, on any thread, possibly inside the call.
   // UNAVAILABLE, DEADLINE_EXCEEDED: no answer.
   virtual void Hello(NodeId to, pb::PeerHello hello, HelloCallback done) = 0;
+
+  // One step of sending a snapshot, with a part of a file beside it; `done` as for Hello, with the
+  // receiver's errors too.
+  virtual void Snapshot(NodeId to, pb::SnapshotRequest request, BufferList bytes,
+                        SnapshotCallback done) = 0;
 
   // Where `peer` is reached, host:port, unless the configuration says so already. Any thread.
   virtual void LearnAddress(NodeId peer, const std::string& address) = 0;
@@ -58,8 +67,8 @@ class LocalNetwork {
 };
 std::unique_ptr<LocalNetwork> MakeLocalNetwork();
 
-// Over common/rpc. Registers kRaftMessages and kPeerHello with `server`; `addresses` says where the
-// other nodes are.
+// Over common/rpc. Registers kRaftMessages, kPeerHello and kSnapshot with `server`; `addresses`
+// says where the other nodes are.
 std::unique_ptr<Transport> MakeRpcTransport(rpc::Server* server,
                                             const std::map<NodeId, std::string>& addresses);
 

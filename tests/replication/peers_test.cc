@@ -100,6 +100,9 @@ class End final : public Transport {
     if (process == nullptr) return done(absl::UnavailableError(""));
     done(process->peers->OnHello(hello, net_->now_ms_));
   }
+  void Snapshot(NodeId, pb::SnapshotRequest, BufferList, SnapshotCallback done) override {
+    done(absl::UnavailableError(""));
+  }
   void LearnAddress(NodeId, const std::string&) override {}
   void SetReceiver(Receiver) override {}
 
