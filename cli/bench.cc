@@ -62,11 +62,12 @@ absl::StatusOr<bench::Address> ParseAddress(const std::string& text) {
   return address;
 }
 
+// What a workload has no default for, it does not use.
 bench::WorkloadOptions OptionsOf(const BenchCommand& command, const bench::WorkloadInfo& info) {
   bench::WorkloadOptions options = info.defaults;
-  if (command.io_bytes) options.io_bytes = *command.io_bytes;
-  if (command.file_bytes) options.file_bytes = *command.file_bytes;
-  if (command.files) options.files = *command.files;
+  if (options.io_bytes != 0) options.io_bytes = command.io_bytes.value_or(options.io_bytes);
+  if (options.file_bytes != 0) options.file_bytes = command.file_bytes.value_or(options.file_bytes);
+  if (options.files != 0) options.files = command.files.value_or(options.files);
   options.shared = command.shared;
   options.unstable = command.unstable;
   return options;
@@ -199,13 +200,15 @@ void AddReportOptions(CLI::App& bench, BenchCommand* command) {
   bench::RunOptions& run = command->run;
   bench
       .add_option("--server-pid", run.server.pids, "The server's processes: their CPU is reported")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   bench.add_option("--server-cgroup", run.server.cgroup,
                    "The server's control group (/sys/fs/cgroup/...): its CPU is reported");
   bench
       .add_option("--server-dir", run.server.directories,
                   "Where the server keeps its data: bytes on disk are reported")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   bench.add_option("--before-load", run.before_load,
                    "Shell command to run after setting up, before the load");
   bench.add_option("--json", command->json,
@@ -223,6 +226,7 @@ void AddBenchCommand(CLI::App& app, int* exit_code) {
   bench->add_flag("--list", command->list, "Names the workloads");
   bench->add_option("--server", command->servers, "ADDRESS[:PORT] of the server's front-ends")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->capture_default_str();
   bench->add_option("--path", command->run.path, "Directory of the server to work below");
   bench->add_option("--uid", command->run.fleet.uid, "User (AUTH_SYS)")->capture_default_str();

@@ -10,7 +10,7 @@
 namespace openefs::bench {
 namespace {
 
-constexpr int64_t kMeanwhileMs = 50;
+constexpr int64_t kMeanwhileMs = 20;
 constexpr int64_t kKeeperPauseNs = 200'000'000;
 constexpr int64_t kSecondNs = 1'000'000'000;
 

@@ -42,7 +42,7 @@ class Fleet {
   absl::Status Open();
 
   // Makes one task for each index below `tasks`, starts it on the loop of session
-  // index % sessions, and waits for all of them; calls `meanwhile` about every 50 ms. The first
+  // index % sessions, and waits for all of them; calls `meanwhile` about every 20 ms. The first
   // failure is the result.
   using MakeTask = std::function<Task<absl::Status>(uint32_t index)>;
   absl::Status RunAll(uint32_t tasks, const MakeTask& make,

@@ -37,7 +37,7 @@ std::string Bytes(uint64_t bytes) {
   return absl::StrCat(bytes, " B");
 }
 
-std::string Row(const std::string& name, const Series& series, double seconds) {
+std::string Row(const std::string& name, const Series& series, double seconds, bool step) {
   const auto count = static_cast<double>(series.in_window);
   std::string row = Format("  %-22s %10.1f", name.c_str(), count / seconds);
   row += series.bytes == 0 ? Format(" %9s", "")
@@ -45,9 +45,10 @@ std::string Row(const std::string& name, const Series& series, double seconds) {
   for (const double percentile : kPercentiles) {
     row += Format(" %9s", Duration(series.latency.PercentileNs(percentile)).c_str());
   }
-  row += Format(" %9s %7llu\n", Duration(series.latency.max_ns()).c_str(),
-                static_cast<unsigned long long>(series.failed));
-  return row;
+  row += Format(" %9s", Duration(series.latency.max_ns()).c_str());
+  // A call that is refused may be just what the step wanted.
+  if (step) row += Format(" %7llu", static_cast<unsigned long long>(series.failed));
+  return row + "\n";
 }
 
 std::string Title(const RunResult& result) {
@@ -102,6 +103,17 @@ std::string TroubleLines(const RunResult& result) {
     absl::StrAppend(&lines, "  error, ", count, " times: ", message, "\n");
   }
   return lines;
+}
+
+Series AllSteps(const RunResult& result) {
+  Series all;
+  for (const Series& series : result.tally.steps) {
+    all.latency.Merge(series.latency);
+    all.in_window += series.in_window;
+    all.bytes += series.bytes;
+    all.failed += series.failed;
+  }
+  return all;
 }
 
 // JSON, written by hand: there are only numbers and short names.
@@ -205,6 +217,9 @@ void WriteRun(Json& json, const RunResult& result) {
   json.Number("steps_per_second", static_cast<double>(result.steps()) / result.seconds);
   json.Number("mb_per_second", static_cast<double>(result.bytes()) / result.seconds / 1e6);
   json.Count("failed", result.failed());
+  const Series all = AllSteps(result);
+  json.Number("p50_us", static_cast<double>(all.latency.PercentileNs(50)) / 1e3);
+  json.Number("p99_us", static_cast<double>(all.latency.PercentileNs(99)) / 1e3);
   WriteCosts(json, result);
   json.Count("delays", tally.delays).Count("resends", tally.resends);
   json.Count("reconnects", result.reconnects).Count("session_losses", tally.session_losses);
@@ -229,12 +244,14 @@ std::string ReportTable(const RunResult& result) {
   table += Format("  %-22s %10s %9s %9s %9s %9s %9s %9s %7s\n", "", "per second", "MB/s", "p50",
                   "p90", "p99", "p99.9", "max", "failed");
   for (size_t i = 0; i < result.tally.steps.size(); ++i) {
-    table += Row(result.kinds[i], result.tally.steps[i], result.seconds);
+    table += Row(result.kinds[i], result.tally.steps[i], result.seconds, true);
   }
+  if (result.kinds.size() > 1) table += Row("all", AllSteps(result), result.seconds, true);
   for (size_t i = 0; i < result.tally.calls.size(); ++i) {
     const Series& calls = result.tally.calls[i];
     if (calls.latency.count() == 0) continue;
-    table += Row(absl::StrCat("  ", NameOf(static_cast<CallKind>(i))), calls, result.seconds);
+    table +=
+        Row(absl::StrCat("  ", NameOf(static_cast<CallKind>(i))), calls, result.seconds, false);
   }
   return table + CostLines(result) + TroubleLines(result);
 }

@@ -87,6 +87,7 @@ class Run {
   FileHandle root_;
   std::string root_name_;
   bool interrupted_ = false;
+  absl::Status closing_;  // what was found when the actors closed, reading back included
 
   Sample begin_;
   Sample end_;
@@ -116,8 +117,8 @@ absl::StatusOr<RunResult> Run::Execute() {
   if (!status.ok()) return status;
   status = SetUp();
   if (status.ok() && !interrupted_) status = Load();
-  if (status.ok()) status = TearDown();
-  if (status.ok()) status = MeasureDisk();
+  if (status.ok()) closing_ = TearDown();
+  if (status.ok() && closing_.ok()) status = MeasureDisk();
   ClearUp();
   if (!status.ok()) return status;
   return Result();
@@ -193,6 +194,7 @@ absl::Status Run::Load() {
   const int64_t begin_ns = NowNs() + (info_.exhaustible ? 0 : run_.warmup_ms * kMs);
   window_.begin_ns = begin_ns;
   window_.end_ns = begin_ns + run_.run_ms * kMs;
+  if (begin_ns <= NowNs()) begin_ = TakeSample();
   phase_ = "warming up";
   phase_began_ns_ = NowNs();
   const auto act = [this](uint32_t index) -> Task<absl::Status> {
@@ -207,7 +209,7 @@ absl::Status Run::Load() {
   return end_.server_cpu_ns.status();
 }
 
-// Called about every 50 ms while tasks run: samples at the window's edges, shows progress, looks
+// Called about every 20 ms while tasks run: samples at the window's edges, shows progress, looks
 // for an interruption.
 void Run::Watch() {
   const int64_t now = NowNs();
@@ -321,6 +323,10 @@ RunResult Run::Result() const {
   result.interrupted = interrupted_;
   result.tally = fleet_.TotalTally();
   result.reconnects = fleet_.Reconnects();
+  if (!closing_.ok()) {
+    ++result.tally.errors[absl::StrCat("at the end: ", closing_.message())];
+    ++result.tally.steps[0].failed;
+  }
   if (disk_after_) {
     result.disk_grown_bytes =
         static_cast<int64_t>(*disk_after_) - static_cast<int64_t>(*disk_before_);
@@ -328,7 +334,7 @@ RunResult Run::Result() const {
   result.user_bytes = user_bytes_;
   const int64_t window_ns = std::max<int64_t>(window_.end_ns - window_.begin_ns, 0);
   result.seconds = std::max(1e-9, static_cast<double>(window_ns) / 1e9);
-  // The samples lie up to 50 ms behind the window's edges: what they say is scaled to the window.
+  // The samples lie up to 20 ms behind the window's edges: what they say is scaled to the window.
   const double scale =
       result.seconds / std::max(1e-3, static_cast<double>(end_.at_ns - begin_.at_ns) / 1e9);
   result.generator_cpu_seconds =

@@ -37,6 +37,11 @@ constexpr WorkloadInfo kWorkloads[] = {
      {.io_bytes = 4 * kKiB, .file_bytes = 4 * kMiB},
      &MakeRandomRead},
     {"lock", "byte-range locks, taken and given back", {}, &MakeLock},
+    {"web-serving", "mix: popular small files", {.files = 1024}, &MakeWebServing},
+    {"home-directories", "mix: documents of many people", {.files = 1024}, &MakeHomeDirectories},
+    {"software-build", "mix: headers, sources, objects", {.files = 1024}, &MakeSoftwareBuild},
+    {"analytics-scan", "mix: large files from begin to end", {.files = 32}, &MakeAnalyticsScan},
+    {"container-start", "mix: one image, many readers", {.files = 512}, &MakeContainerStart},
 };
 
 }  // namespace
