@@ -163,18 +163,26 @@ Fleet::~Fleet() {
   for (const auto& loop : loops_) loop->Join();
 }
 
-Tally Fleet::TotalTally() const {
+Tally Fleet::TotalTally() {
+  Mutex mu;
   Tally total;
-  for (const auto& recorder : recorders_) total.Merge(recorder->tally());
+  (void)RunAll(threads(), [&](uint32_t thread) -> Task<absl::Status> {
+    MutexLock lock(mu);
+    total.Merge(recorders_[thread]->tally());
+    co_return absl::OkStatus();
+  });
   return total;
 }
 
-uint64_t Fleet::Reconnects() const {
-  uint64_t connects = 0;
-  for (const auto& connection : connections_) {
-    connects += std::max<uint64_t>(connection->connects(), 1) - 1;
-  }
-  return connects;
+uint64_t Fleet::Reconnects() {
+  std::atomic<uint64_t> reconnects{0};
+  (void)RunAll(threads(), [&](uint32_t thread) -> Task<absl::Status> {
+    for (size_t i = thread; i < connections_.size(); i += threads()) {
+      reconnects += std::max<uint64_t>(connections_[i]->connects(), 1) - 1;
+    }
+    co_return absl::OkStatus();
+  });
+  return reconnects;
 }
 
 int64_t Fleet::CpuNs() const {

@@ -61,9 +61,9 @@ class Fleet {
   // Sessions renew their leases from now on when they are idle.
   void SetLeaseSeconds(uint32_t seconds) { lease_ns_ = seconds * int64_t{1'000'000'000}; }
 
-  // Of all threads together. After all tasks have ended.
-  Tally TotalTally() const;
-  uint64_t Reconnects() const;
+  // Of all threads together, asked of each on its own: leases are renewed meanwhile.
+  Tally TotalTally();
+  uint64_t Reconnects();
   int64_t CpuNs() const;
 
  private:

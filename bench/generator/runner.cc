@@ -71,7 +71,7 @@ class Run {
   void Watch();
   void ShowProgress();
   Sample TakeSample() const;
-  RunResult Result() const;
+  RunResult Result();
   absl::Status ForAllActors(Task<absl::Status> (Actor::*phase)(), const char* name);
 
   const WorkloadInfo& info_;
@@ -144,13 +144,14 @@ absl::Status Run::MakeRoot() {
 
 absl::Status Run::SetUp() {
   phase_ = "setting up";
-  const uint32_t most = fleet_.client(0).session().max_io_bytes();
-  if (options_.io_bytes > most) {
-    return absl::InvalidArgumentError(absl::StrCat("the server's sessions take ", most,
-                                                   " bytes at once, not ", options_.io_bytes));
-  }
-  const absl::Status status =
-      fleet_.RunFirst([this](Client& client) { return workload_->SetUp(client, root_, actors()); });
+  const absl::Status status = fleet_.RunFirst([this](Client& client) -> Task<absl::Status> {
+    const uint32_t most = client.session().max_io_bytes();
+    if (options_.io_bytes > most) {
+      co_return absl::InvalidArgumentError(absl::StrCat("the server's sessions take ", most,
+                                                        " bytes at once, not ", options_.io_bytes));
+    }
+    co_return co_await workload_->SetUp(client, root_, actors());
+  });
   if (!status.ok()) return status;
   MakeActors();
   const absl::Status made = ForAllActors(&Actor::SetUp, "setting up");
@@ -310,7 +311,7 @@ void Run::ClearUp() {
       [this] { ShowProgress(); });
 }
 
-RunResult Run::Result() const {
+RunResult Run::Result() {
   RunResult result;
   result.workload = info_.name;
   result.kinds = kinds_;
