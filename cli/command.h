@@ -16,6 +16,8 @@ void AddControlCommand(CLI::App& app, int* exit_code);
 
 void AddBenchCommand(CLI::App& app, int* exit_code);
 
+void AddFsckCommand(CLI::App& app, int* exit_code);
+
 void AddClusterStatusCommand(CLI::App& cluster, int* exit_code);
 void AddClusterInitCommand(CLI::App& cluster, int* exit_code);
 void AddFsCreateCommand(CLI::App& fs, int* exit_code);

@@ -16,6 +16,8 @@ int main(int argc, char** argv) {
   openefs::cli::AddControlCommand(app, &exit_code);
   openefs::cli::AddBenchCommand(app, &exit_code);
 
+  openefs::cli::AddFsckCommand(app, &exit_code);
+
   CLI::App* cluster = app.add_subcommand("cluster", "Looks at and sets up a whole cluster");
   cluster->require_subcommand(1);
   openefs::cli::AddClusterStatusCommand(*cluster, &exit_code);

@@ -100,9 +100,10 @@ void WriteHolder(int lock_fd) {
   [[maybe_unused]] const ssize_t written = ::pwrite(lock_fd, pid.data(), pid.size(), 0);
 }
 
-absl::StatusOr<int> Lock(const std::string& path) {
+// `flags`: O_RDWR | O_CREAT, or O_RDONLY.
+absl::StatusOr<int> Lock(const std::string& path, int flags) {
   const std::string name = absl::StrCat(path, "/", kLockName);
-  const int fd = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+  const int fd = ::open(name.c_str(), flags | O_CLOEXEC, 0640);
   if (fd < 0) return CannotWrite(path, std::strerror(errno));
   if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
   const int error = errno;
@@ -132,8 +133,9 @@ Identity Decode(const std::string& text) {
   return fields;
 }
 
+// `whole`: nothing else may be written there.
 absl::Status CheckIdentity(const std::string& path, const std::string& text,
-                           const Identity& identity) {
+                           const Identity& identity, bool whole) {
   Identity written = Decode(text);
   const std::string version = written[kVersionKey];
   if (version.empty()) return NotOurs(path, "has a damaged STORE file");
@@ -147,7 +149,8 @@ absl::Status CheckIdentity(const std::string& path, const std::string& text,
     return NotOurs(path, absl::StrCat("belongs to ", key, " \"", written[key],
                                       "\", this process is ", key, " \"", value, "\""));
   }
-  if (written.size() != identity.size()) return NotOurs(path, "belongs to another kind of process");
+  if (whole && written.size() != identity.size())
+    return NotOurs(path, "belongs to another kind of process");
   return absl::OkStatus();
 }
 
@@ -160,7 +163,7 @@ absl::StatusOr<std::unique_ptr<StoreDirectory>> StoreDirectory::Open(const std::
   if (const absl::Status created = Create(path); !created.ok()) return created;
   // Before the lock file is made: a foreign directory is left untouched.
   if (const absl::Status ours = CheckNotForeign(path); !ours.ok()) return ours;
-  const absl::StatusOr<int> lock_fd = Lock(path);
+  const absl::StatusOr<int> lock_fd = Lock(path, O_RDWR | O_CREAT);
   if (!lock_fd.ok()) return lock_fd.status();
   std::unique_ptr<StoreDirectory> store(new StoreDirectory(path, *lock_fd));
   WriteHolder(*lock_fd);
@@ -168,7 +171,8 @@ absl::StatusOr<std::unique_ptr<StoreDirectory>> StoreDirectory::Open(const std::
   const std::string name = absl::StrCat(path, "/", kStoreName);
   const absl::StatusOr<std::string> text = ReadSmallFile(name);
   if (text.ok()) {
-    if (const absl::Status same = CheckIdentity(path, *text, identity); !same.ok()) return same;
+    if (const absl::Status same = CheckIdentity(path, *text, identity, true); !same.ok())
+      return same;
     return store;
   }
   if (!absl::IsNotFound(text.status())) return CannotWrite(path, text.status().message());
@@ -177,6 +181,21 @@ absl::StatusOr<std::unique_ptr<StoreDirectory>> StoreDirectory::Open(const std::
   if (!written.ok()) return CannotWrite(path, written.message());
   store->formatted_now_ = true;
   return store;
+}
+
+absl::StatusOr<std::unique_ptr<StoreDirectory>> StoreDirectory::OpenForReading(
+    const std::string& path, const std::map<std::string, std::string>& identity) {
+  const absl::StatusOr<std::string> text = ReadSmallFile(absl::StrCat(path, "/", kStoreName));
+  if (absl::IsNotFound(text.status())) {
+    return absl::NotFoundError(absl::StrCat(path, " is not a data directory of openefs"));
+  }
+  if (!text.ok()) return text.status();
+  if (const absl::Status same = CheckIdentity(path, *text, identity, false); !same.ok()) {
+    return same;
+  }
+  const absl::StatusOr<int> lock_fd = Lock(path, O_RDONLY);
+  if (!lock_fd.ok()) return lock_fd.status();
+  return std::unique_ptr<StoreDirectory>(new StoreDirectory(path, *lock_fd));
 }
 
 }  // namespace openefs

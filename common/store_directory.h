@@ -26,6 +26,12 @@ class StoreDirectory {
   static absl::StatusOr<std::unique_ptr<StoreDirectory>> Open(
       const std::string& path, const std::map<std::string, std::string>& identity);
 
+  // For programs that look at a stopped role's state and change nothing: holds the lock of a
+  // directory that has these identities, among others. NOT_FOUND: no data directory of openefs is
+  // there; PERMISSION_DENIED, FAILED_PRECONDITION and ALREADY_EXISTS as Open.
+  static absl::StatusOr<std::unique_ptr<StoreDirectory>> OpenForReading(
+      const std::string& path, const std::map<std::string, std::string>& identity);
+
   const std::string& path() const { return path_; }
   bool formatted_now() const { return formatted_now_; }  // it was empty
 

@@ -22,6 +22,7 @@ namespace openefs::rpc {
 enum class Method : uint32_t {
   kMetadataExecute = 1,   // SegmentRequest -> SegmentResponse
   kMetadataStatus = 2,    // empty -> MetadataStatus
+  kMetadataCheck = 3,     // StoreCheckRequest -> StoreCheckStatus
   kRaftMessages = 10,     // RaftMessageBatch, one way
   kPeerHello = 11,        // PeerHello -> PeerWelcome
   kSnapshot = 12,         // SnapshotRequest + bytes -> SnapshotReply

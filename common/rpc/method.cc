@@ -8,6 +8,8 @@ const char* MethodName(Method method) {
       return "metadata_execute";
     case Method::kMetadataStatus:
       return "metadata_status";
+    case Method::kMetadataCheck:
+      return "metadata_check";
     case Method::kRaftMessages:
       return "raft_messages";
     case Method::kSnapshot:

@@ -46,6 +46,9 @@ class Group {
   // Before the node starts.
   replication::StateMachine* machine() { return &machine_; }
 
+  // What this replica has applied. Any thread.
+  std::unique_ptr<KvSnapshot> Snapshot() { return machine_.Snapshot(); }
+
   // A checked request of `bytes`. As MetadataEndpoint::Execute.
   void Execute(std::unique_ptr<pb::SegmentRequest> request, size_t bytes, SegmentCallback done);
 

@@ -13,6 +13,7 @@
 #include "common/store_directory.h"
 #include "metadata/service/condemned_store.h"
 #include "metadata/service/group.h"
+#include "metadata/service/live_check.h"
 #include "metadata/service/request_check.h"
 #include "metadata/service/worker_pool.h"
 
@@ -49,6 +50,7 @@ class Service final : public MetadataService {
       wake_.SignalAll();
     }
     if (tender_.joinable()) tender_.join();
+    check_.Stop();
     // In this order everything under way is answered: proposals and barriers by the node, reads
     // that have passed their barrier by the workers.
     if (started_) node_->Stop();
@@ -76,6 +78,18 @@ class Service final : public MetadataService {
     status.node = node_->State();
     for (GroupId group : options_.groups) status.groups.push_back(node_->Status(group));
     return status;
+  }
+
+  absl::StatusOr<pb::StoreCheckStatus> CheckStore(const pb::StoreCheckRequest& request) override {
+    if (!serving_.load(std::memory_order_acquire)) {
+      return absl::UnavailableError("the metadata service is not running");
+    }
+    if (request.id() != 0) return check_.Ask(request.id());
+    auto group = groups_.find(request.group());
+    if (group == groups_.end()) {
+      return absl::InvalidArgumentError(absl::StrCat("no group ", request.group(), " here"));
+    }
+    return check_.Begin([&group] { return group->second->Snapshot(); });
   }
 
  private:
@@ -142,6 +156,7 @@ class Service final : public MetadataService {
   bool started_ = false;
 
   std::atomic<bool> serving_{false};
+  LiveCheck check_{clock_};
 
   Mutex mu_;
   CondVar wake_;

@@ -58,13 +58,19 @@ class MetadataService {
   virtual void Execute(std::unique_ptr<pb::SegmentRequest> request, SegmentCallback done) = 0;
 
   virtual MetadataStatus Status() const = 0;
+
+  // Begins a check of one group's store in the background, or tells how one is getting on. It works
+  // on a snapshot of what this replica has applied, leader or not. INVALID_ARGUMENT: no such group
+  // here; the rest as LiveCheck (live_check.h).
+  virtual absl::StatusOr<pb::StoreCheckStatus> CheckStore(const pb::StoreCheckRequest& request) = 0;
 };
 
 std::unique_ptr<MetadataService> MakeMetadataService(MetadataServiceOptions options,
                                                      replication::Transport* transport,
                                                      const Clock* clock);
 
-// Registers kMetadataExecute and kMetadataStatus; `service` must outlive the server.
+// Registers kMetadataExecute, kMetadataStatus and kMetadataCheck; `service` must outlive the
+// server.
 void ServeMetadata(MetadataService* service, rpc::Server* server);
 
 }  // namespace openefs::metadata

@@ -57,6 +57,18 @@ void ServeStatus(const MetadataService* service, rpc::ReplyCallback reply) {
   reply(std::move(message));
 }
 
+void ServeCheck(MetadataService* service, const rpc::Message& message, rpc::ReplyCallback reply) {
+  pb::StoreCheckRequest request;
+  if (!request.ParseFromString(message.header)) {
+    return reply(absl::InvalidArgumentError("the request does not parse"));
+  }
+  const absl::StatusOr<pb::StoreCheckStatus> status = service->CheckStore(request);
+  if (!status.ok()) return reply(status.status());
+  rpc::Message answer;
+  answer.header = status->SerializeAsString();
+  reply(std::move(answer));
+}
+
 }  // namespace
 
 void ServeMetadata(MetadataService* service, rpc::Server* server) {
@@ -67,6 +79,10 @@ void ServeMetadata(MetadataService* service, rpc::Server* server) {
   server->Register(rpc::Method::kMetadataStatus, [service](rpc::Message, rpc::ReplyCallback reply) {
     ServeStatus(service, std::move(reply));
   });
+  server->Register(rpc::Method::kMetadataCheck,
+                   [service](rpc::Message message, rpc::ReplyCallback reply) {
+                     ServeCheck(service, message, std::move(reply));
+                   });
 }
 
 }  // namespace openefs::metadata

@@ -73,6 +73,10 @@ using InstallFaultHook = std::function<absl::Status(InstallStep)>;
 // The database lies in `directory`/store-<number>; see rocks_kv.cc.
 absl::StatusOr<std::unique_ptr<KvEngine>> OpenRocksKv(const std::string& directory,
                                                       InstallFaultHook fault = nullptr);
+// For looking at a database that nobody has open, without a change to its files. Every checksum is
+// verified first: DATA_LOSS if one does not fit. NOT_FOUND: there is no database.
+absl::StatusOr<std::unique_ptr<KvSnapshot>> ReadRocksKv(const std::string& directory);
+
 std::unique_ptr<KvEngine> MakeMemoryKv();
 
 }  // namespace openefs::metadata

@@ -171,4 +171,15 @@ absl::StatusOr<std::unique_ptr<KvEngine>> OpenRocksKv(const std::string& directo
   return std::make_unique<RocksKv>(directory, *current, *std::move(store), std::move(fault));
 }
 
+absl::StatusOr<std::unique_ptr<KvSnapshot>> ReadRocksKv(const std::string& directory) {
+  const auto current = ReadCurrent(directory);
+  if (!current.ok()) return current.status();
+  if (*current == 0) {
+    return absl::NotFoundError(absl::StrCat(directory, " holds no metadata store"));
+  }
+  auto store = RocksStore::OpenForReading(absl::StrCat(directory, "/", StoreName(*current)));
+  if (!store.ok()) return store.status();
+  return (*store)->Snapshot();
+}
+
 }  // namespace openefs::metadata

@@ -2,6 +2,7 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/table.h>
@@ -46,6 +47,12 @@ class StopOnBackgroundError final : public rocksdb::EventListener {
     Log(LogLevel::kError, "metadata.store_write_failed", {{"error", status->ToString()}});
     OPENEFS_CHECK(!"the metadata store can be written");
   }
+};
+
+class SilentLogger final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
 };
 
 class RocksIterator final : public KvIterator {
@@ -139,6 +146,23 @@ absl::StatusOr<std::shared_ptr<RocksStore>> RocksStore::Open(const std::string& 
   rocksdb::Status status = rocksdb::DB::Open(MakeOptions(), directory, &raw);
   std::unique_ptr<rocksdb::DB> db(raw);
   if (!status.ok()) return ToStatus(status, absl::StrCat("open ", directory));
+  return std::shared_ptr<RocksStore>(new RocksStore(directory, std::move(db)));
+}
+
+absl::StatusOr<std::shared_ptr<RocksStore>> RocksStore::OpenForReading(
+    const std::string& directory) {
+  rocksdb::Options options = MakeOptions();
+  options.create_if_missing = false;
+  options.listeners.clear();
+  options.info_log = std::make_shared<SilentLogger>();  // the usual one is a file in the directory
+  rocksdb::DB* raw = nullptr;
+  rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, directory, &raw);
+  std::unique_ptr<rocksdb::DB> db(raw);
+  if (status.ok()) status = db->VerifyChecksum();
+  if (status.IsCorruption() || status.IsInvalidArgument()) {
+    return absl::DataLossError(absl::StrCat(directory, ": ", status.ToString()));
+  }
+  if (!status.ok()) return ToStatus(status, absl::StrCat("read ", directory));
   return std::shared_ptr<RocksStore>(new RocksStore(directory, std::move(db)));
 }
 

@@ -18,6 +18,9 @@ class RocksStore : public std::enable_shared_from_this<RocksStore> {
  public:
   // Opens or creates `directory`.
   static absl::StatusOr<std::shared_ptr<RocksStore>> Open(const std::string& directory);
+  // Opens what is there, writes nothing into it, and reads all of it once to verify every checksum.
+  // DATA_LOSS: one does not fit, or it is not a database.
+  static absl::StatusOr<std::shared_ptr<RocksStore>> OpenForReading(const std::string& directory);
   ~RocksStore();  // closes; then removes the directory, if Abandon was called
 
   absl::Status Write(const KvWrites& writes);

@@ -87,7 +87,24 @@ class DevTest(unittest.TestCase):
         self.assertEqual(status.returncode, 0, status.stderr)
         self.assertIn("leads", status.stdout)
         self.assertIn("whole", status.stdout)
+        code, said, errors = self.fsck("--data-dir", self.data_dir)
+        self.assertEqual(code, 0, errors)
+        self.assertEqual(said.count(": 0 problems in "), 6)  # three replicas of two groups
+        store = os.path.join(self.data_dir, "az-a", "metadata")
+        code, said, errors = self.fsck("--store", store)
+        self.assertEqual((code, said), (2, ""))
+        self.assertIn(str(dev.process.pid), errors)
         self.assertEqual(dev.kill(signal.SIGTERM), 0)
+        code, said, errors = self.fsck("--store", store)
+        self.assertEqual(code, 0, errors)
+        self.assertEqual(said.count(": 0 problems in "), 2)
+        self.assertEqual(self.fsck("--store", self.directory)[0], 2)
+        self.assertEqual(self.fsck("--data-dir", self.data_dir, "--node", "1")[0], 2)
+
+    def fsck(self, *options):
+        checked = subprocess.run([OPENEFS, "fsck", *options], capture_output=True, text=True,
+                                 timeout=START_SECONDS)
+        return checked.returncode, checked.stdout, checked.stderr
 
     def test_survives_kill_and_keeps_its_file_system(self):
         dev = self.start()

@@ -155,4 +155,29 @@ TEST_CASE("a file where the directory should be is one clear error") {
   CHECK(absl::IsPermissionDenied(StoreDirectory::Open(temp / "file/below", kMetadata1).status()));
 }
 
+TEST_CASE("a stopped role's directory can be looked at, and is left as it was") {
+  TempDir temp;
+  const std::string path = temp / "store";
+  CHECK(absl::IsNotFound(StoreDirectory::OpenForReading(path, {}).status()));
+  CHECK_FALSE(std::filesystem::exists(path));
+  {
+    const auto store = StoreDirectory::Open(path, kMetadata1);
+    REQUIRE(store.ok());
+    // In use: also where the reader has the same identity.
+    const auto reader = StoreDirectory::OpenForReading(path, kMetadata1);
+    CHECK(absl::IsAlreadyExists(reader.status()));
+    CHECK(Contains(reader.status(), std::to_string(::getpid())));
+    CHECK(OneLine(reader.status()));
+  }
+  CHECK(absl::IsFailedPrecondition(
+      StoreDirectory::OpenForReading(path, {{"role", "datanode"}}).status()));
+  const auto before = std::filesystem::last_write_time(path + "/LOCK");
+  const auto reader = StoreDirectory::OpenForReading(path, {{"role", "metadata"}});
+  REQUIRE(reader.ok());
+  CHECK((*reader)->path() == path);
+  CHECK(std::filesystem::last_write_time(path + "/LOCK") == before);
+  // As long as somebody looks, nobody uses it.
+  CHECK(absl::IsAlreadyExists(StoreDirectory::Open(path, kMetadata1).status()));
+}
+
 }  // namespace openefs

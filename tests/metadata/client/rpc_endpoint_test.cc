@@ -32,6 +32,13 @@ class OneAnswerService final : public MetadataService {
     return {.node_id = 7, .az = "a", .groups = {group}};
   }
 
+  absl::StatusOr<pb::StoreCheckStatus> CheckStore(const pb::StoreCheckRequest& request) override {
+    pb::StoreCheckStatus check;
+    check.set_id(request.id() + 1);
+    if (!status.ok()) return status;
+    return check;
+  }
+
   absl::Status status;
   pb::SegmentRequest last;
 };
@@ -103,6 +110,22 @@ TEST_CASE("a node says how it is") {
   CHECK(status.node_id() == 7);
   CHECK(status.groups(0).leader() == 2);
   CHECK(status.groups(0).match_index().at(2) == 11);
+}
+
+TEST_CASE("a node is asked to check itself") {
+  Harness h;
+  while (!h.Run(*h.endpoint).ok()) continue;
+  pb::StoreCheckRequest request;
+  request.set_id(5);
+  absl::StatusOr<rpc::Message> reply =
+      h.Call(rpc::Method::kMetadataCheck, request.SerializeAsString());
+  REQUIRE(reply.ok());
+  pb::StoreCheckStatus status;
+  REQUIRE(status.ParseFromString(reply->header));
+  CHECK(status.id() == 6);
+  h.service.status = absl::NotFoundError("no");
+  CHECK(absl::IsNotFound(h.Call(rpc::Method::kMetadataCheck, "").status()));
+  CHECK(absl::IsInvalidArgument(h.Call(rpc::Method::kMetadataCheck, "\xff\xff\xff").status()));
 }
 
 TEST_CASE("a broken connection leaves the outcome unknown") {

@@ -51,10 +51,11 @@ class TestCluster {
   std::atomic<int> lose_one_in{0};
   int64_t lease_ms = 60'000;
 
+  // Null: killed.
+  std::shared_ptr<MetadataService> Get(NodeId node);
+
  private:
   class Endpoint;
-
-  std::shared_ptr<MetadataService> Get(NodeId node);
 
   const std::filesystem::path base_;
   const std::unique_ptr<replication::LocalNetwork> network_;
