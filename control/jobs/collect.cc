@@ -28,8 +28,11 @@ class CollectJob final : public Job {
   absl::StatusOr<RoundEnd> RunRound(JobContext& context) override;
 
  private:
-  static absl::StatusOr<RoundEnd> CollectGroup(JobContext& context, GroupId group);
+  absl::StatusOr<RoundEnd> CollectGroup(JobContext& context, GroupId group);
   static absl::Status CollectBatch(JobContext& context, GroupId group, Batch batch);
+
+  // Where the next round goes on in the queue: behind blobs that cannot be deleted now.
+  std::map<GroupId, std::string> after_;
 };
 
 absl::StatusOr<RoundEnd> CollectJob::RunRound(JobContext& context) {
@@ -44,7 +47,9 @@ absl::StatusOr<RoundEnd> CollectJob::RunRound(JobContext& context) {
 
 absl::StatusOr<RoundEnd> CollectJob::CollectGroup(JobContext& context, GroupId group) {
   pb::Operation list;
+  std::string& after = after_[group];
   list.mutable_list_collectable()->set_limit(kMaxBlobs);
+  list.mutable_list_collectable()->set_after(after);
   const auto listed = Execute(context.signal, context.metadata, group, std::move(list));
   if (!listed.ok()) return listed.status();
   const auto& blobs = listed->collectable().blobs();
@@ -65,11 +70,14 @@ absl::StatusOr<RoundEnd> CollectJob::CollectGroup(JobContext& context, GroupId g
     Log(LogLevel::kWarning, "control.collect.failed",
         {{"group", group}, {"placement_group", placement_group}, {"error", collected.ToString()}});
   }
-  if (failed > 0 && failed == batches.size()) return last_failure;
-  if (blobs.empty()) return RoundEnd::kIdle;
-  // After a failure the same blobs head the list again: they wait for the next interval.
   const bool full = static_cast<uint32_t>(blobs.size()) == kMaxBlobs;
-  return full && failed == 0 ? RoundEnd::kMore : RoundEnd::kDone;
+  // What failed stays in the queue. Behind it there may be others' blobs; it has its next turn when
+  // the end was reached.
+  const bool began_at_start = after.empty();
+  after = full ? blobs.rbegin()->key() : "";
+  if (failed > 0 && failed == batches.size()) return last_failure;
+  if (full) return RoundEnd::kMore;
+  return blobs.empty() && began_at_start ? RoundEnd::kIdle : RoundEnd::kDone;
 }
 
 absl::Status CollectJob::CollectBatch(JobContext& context, GroupId group, Batch batch) {

@@ -1,21 +1,8 @@
 #include "metadata/ops/get_attr.h"
 
 #include "metadata/ops/inode.h"
-#include "metadata/store/keys.h"
 
 namespace openefs::metadata {
-namespace {
-
-// As EFS meters a file system: data in units of 4 KiB and 2 KiB of metadata for each object.
-uint64_t MeteredFileSystemBytes(const Transaction& txn, FileSystemId fs) {
-  pb::UsageRecord usage;
-  txn.GetRecord(keys::Usage(fs), &usage);
-  return static_cast<uint64_t>(usage.bytes()) +
-         static_cast<uint64_t>(usage.inodes()) * kMeterInodeBytes;
-}
-
-}  // namespace
-
 pb::FsError GetAttrOp::Apply(OperationContext& context, const Request& request,
                              pb::OperationResult* result) {
   Inode inode;

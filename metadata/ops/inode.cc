@@ -198,6 +198,13 @@ void ReleaseOrphan(OperationContext& context, const pb::FileRef& file) {
   context.txn.Delete(orphan);
 }
 
+uint64_t MeteredFileSystemBytes(const Transaction& txn, FileSystemId fs) {
+  pb::UsageRecord usage;
+  (void)txn.GetRecord(keys::Usage(fs), &usage);  // none yet: all zero
+  return static_cast<uint64_t>(usage.bytes()) +
+         static_cast<uint64_t>(usage.inodes()) * kMeterInodeBytes;
+}
+
 void FillAttributes(const Inode& inode, pb::Attributes* attributes) {
   const pb::InodeRecord& record = inode.record;
   attributes->set_type(record.type());

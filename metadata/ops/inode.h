@@ -75,6 +75,10 @@ void ReleaseOrphan(OperationContext& context, const pb::FileRef& file);
 
 // ---- reporting
 
+// What a file system's use is by EFS's metering: data in units of 4 KiB and 2 KiB of metadata for
+// each object.
+uint64_t MeteredFileSystemBytes(const Transaction& txn, FileSystemId fs);
+
 void FillAttributes(const Inode& inode, pb::Attributes* attributes);
 
 // Of a directory, from what `change` was before the operation.

@@ -1,4 +1,5 @@
-// Blobs that nobody has referred to for kCollectDelayMs, oldest first: their fragments may go.
+// Blobs that nobody has referred to for kCollectDelayMs, oldest first, behind `after`: their
+// fragments may go.
 #pragma once
 
 #include "metadata/ops/operation.h"

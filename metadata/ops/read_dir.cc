@@ -38,19 +38,22 @@ class Page {
   size_t bytes_ = 0;
 };
 
-void AddToPage(const Transaction& txn, const Inode& directory, bool want_attributes,
-               const pb::DirentRecord& entry, pb::ReadDirResult* result) {
+void AddToPage(const Transaction& txn, const Inode& directory, const pb::ReadDir& request,
+               uint64_t fs_bytes_used, const pb::DirentRecord& entry, pb::ReadDirResult* result) {
   pb::ReadDirResult::Entry* added = result->add_entries();
   added->set_cookie(entry.cookie());
   added->set_name(entry.name());
   *added->mutable_file() = EntryRef(directory, entry);
-  if (want_attributes)
+  if (request.want_attributes())
     FillAttributes(MustLoad(txn, directory.fs, entry.inode()), added->mutable_attributes());
+  if (request.want_usage()) added->mutable_attributes()->set_fs_bytes_used(fs_bytes_used);
 }
 
 void ReadEntries(const Transaction& txn, const Inode& directory, const pb::ReadDir& request,
                  pb::ReadDirResult* result) {
   Page page(request, result);
+  const uint64_t fs_bytes_used =
+      request.want_usage() ? MeteredFileSystemBytes(txn, directory.fs) : 0;
   const uint64_t after = std::max(request.cookie(), kFirstCookie - 1);
   auto it = txn.Scan(keys::DirentByCookie(directory.fs, directory.id, after + 1),
                      PrefixEnd(keys::DirentsByCookie(directory.fs, directory.id)));
@@ -58,7 +61,7 @@ void ReadEntries(const Transaction& txn, const Inode& directory, const pb::ReadD
     pb::DirentRecord entry;
     if (!ParseRecord(it->Value(), &entry)) CorruptRecord(it->Key());
     if (!page.Fits(entry)) return;
-    AddToPage(txn, directory, request.want_attributes(), entry, result);
+    AddToPage(txn, directory, request, fs_bytes_used, entry, result);
   }
   result->set_end(true);
 }

@@ -1,10 +1,12 @@
 #include "metadata/ops/segment.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "common/limits.h"
 #include "metadata/ops/table.h"
+#include "metadata/state/limits.h"
 #include "metadata/store/keys.h"
 #include "proto/records.pb.h"
 
@@ -48,6 +50,17 @@ void RunOne(OperationContext& context, uint32_t group, const pb::Operation& oper
   ApplyOperation(context, operation, result);
 }
 
+// Whether a mutation of the slot's request behind the segment has a result.
+bool Overtaken(const pb::SlotRecord& record, const pb::SegmentRequest& request) {
+  if (!request.tell_overtaken() || record.sequence_id() != request.slot().sequence_id()) {
+    return false;
+  }
+  const uint32_t behind =
+      request.first_operation_index() + static_cast<uint32_t>(request.operations_size());
+  return std::any_of(record.done().begin(), record.done().end(),
+                     [behind](const auto& done) { return done.operation_index() >= behind; });
+}
+
 // The request's slot: which of its operations have run before.
 class SlotReplay {
  public:
@@ -65,6 +78,7 @@ class SlotReplay {
   }
 
   uint64_t client_id() const { return client_id_; }
+  const pb::SlotRecord& record() const { return record_; }
 
   // Null: that operation has not run yet.
   const pb::SlotRecord::Done* Find(uint32_t index) const {
@@ -77,9 +91,22 @@ class SlotReplay {
 
   // A read in front of a mutation: its answer is kept with that mutation's, because in a retry the
   // way may be gone (perhaps it was what removed it). Reads with long answers are run again.
-  void Remember(uint32_t index, const pb::OperationResult& result) {
+  void Remember(uint32_t index, const pb::Operation& operation, const pb::OperationResult& result) {
     read_bytes_ += result.ByteSizeLong();
-    reads_.emplace_back(index, &result);
+    reads_.push_back({index, &operation, &result});
+  }
+
+  // That read failed, and so ends a request that would have changed something. That must stay so: a
+  // copy of it that comes late shall not find otherwise and go on, when the client has long been
+  // told.
+  void StoreFailure(uint32_t index, const pb::Registers& registers) {
+    if (reads_.empty() || reads_.back().index != index) return;  // it was a stored answer
+    const Read failed = reads_.back();
+    StoreReads();
+    if (Find(index) == nullptr && !Full()) StoreRead(failed);
+    if (Find(index) == nullptr) return;
+    *record_.mutable_done(record_.done_size() - 1)->mutable_registers() = registers;
+    changed_ = true;
   }
 
   void Store(uint32_t index, const pb::Operation& operation, const pb::OperationResult& result,
@@ -100,6 +127,12 @@ class SlotReplay {
   }
 
  private:
+  struct Read {
+    uint32_t index = 0;
+    const pb::Operation* operation = nullptr;
+    const pb::OperationResult* result = nullptr;  // in the response
+  };
+
   // RFC 8881 2.10.6.1: sequence ids wrap around, so their distance decides.
   pb::FsError Advance(uint32_t sequence_id) {
     const int32_t distance = static_cast<int32_t>(sequence_id - record_.sequence_id());
@@ -114,22 +147,25 @@ class SlotReplay {
   // All of them or none: what is not kept runs again and needs the registers that all set.
   void StoreReads() {
     const bool fits = read_bytes_ <= kMaxKeptReadBytes &&
+                      record_.ByteSizeLong() + read_bytes_ <= kMaxSlotRecordBytes &&
                       static_cast<size_t>(record_.done_size()) + reads_.size() < kMaxOperations;
-    for (size_t i = 0; fits && i < reads_.size(); ++i) {
-      pb::SlotRecord::Done* done = record_.add_done();
-      done->set_operation_index(reads_[i].first);
-      *done->mutable_result() = *reads_[i].second;
-    }
+    for (size_t i = 0; fits && i < reads_.size(); ++i) StoreRead(reads_[i]);
     reads_.clear();
     read_bytes_ = 0;
+  }
+
+  void StoreRead(const Read& read) {
+    pb::SlotRecord::Done* done = record_.add_done();
+    done->set_operation_index(read.index);
+    *done->mutable_result() = *read.result;
+    done->set_fingerprint(Fingerprint(*read.operation));
   }
 
   uint64_t client_id_ = 0;
   const pb::SlotRef* slot_ = nullptr;
   pb::SlotRecord record_;
   bool changed_ = false;
-  // Since the last mutation; the results stand in the response.
-  std::vector<std::pair<uint32_t, const pb::OperationResult*>> reads_;
+  std::vector<Read> reads_;  // since the last mutation
   size_t read_bytes_ = 0;
 };
 
@@ -152,11 +188,14 @@ void RunOnce(OperationContext& context, uint32_t group, uint32_t index,
 void RunRead(OperationContext& context, uint32_t group, uint32_t index,
              const pb::Operation& operation, SlotReplay* replay, pb::OperationResult* result) {
   if (const auto* done = replay->Find(index)) {
+    if (done->fingerprint() != Fingerprint(operation))
+      return result->set_error(pb::FS_SEQ_FALSE_RETRY);
     *result = done->result();
+    if (done->has_registers()) context.registers = done->registers();
     return;
   }
   RunOne(context, group, operation, result);
-  replay->Remember(index, *result);
+  replay->Remember(index, operation, *result);
 }
 
 }  // namespace
@@ -173,6 +212,7 @@ void ApplySegment(Transaction& txn, ApplyEnvironment& environment,
   if (request.has_slot()) {
     pb::FsError error = SlotReplay::Open(txn, request.slot(), &replay);
     if (error != pb::FS_OK) return Fail(error, response);
+    response->set_overtaken(Overtaken(replay.record(), request));
   }
   *response->mutable_registers() = request.registers();
   OperationContext context{txn, environment, request.credentials(), *response->mutable_registers(),
@@ -185,6 +225,8 @@ void ApplySegment(Transaction& txn, ApplyEnvironment& environment,
       RunOnce(context, request.group(), index, operation, &replay, result);
     } else {
       RunRead(context, request.group(), index, operation, &replay, result);
+      if (request.has_slot() && result->error() != pb::FS_OK)
+        replay.StoreFailure(index, context.registers);
     }
     if (result->error() != pb::FS_OK) break;
   }
@@ -196,6 +238,11 @@ void ReadSegment(Transaction& txn, ApplyEnvironment& environment, const pb::Segm
   pb::SessionRecord session;
   if (request.has_slot() && !txn.GetRecord(keys::Session(request.slot().session_id()), &session))
     return Fail(pb::FS_BADSESSION, response);
+  pb::SlotRecord slot;
+  if (request.has_slot() && request.tell_overtaken() &&
+      txn.GetRecord(keys::Slot(request.slot().session_id(), request.slot().slot()), &slot)) {
+    response->set_overtaken(Overtaken(slot, request));
+  }
   *response->mutable_registers() = request.registers();
   OperationContext context{txn, environment, request.credentials(), *response->mutable_registers(),
                            session.client_id()};

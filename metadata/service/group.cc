@@ -142,7 +142,7 @@ void Group::Mutate(std::unique_ptr<pb::SegmentRequest> request, size_t bytes,
 void Group::Read(std::unique_ptr<pb::SegmentRequest> request, SegmentCallback done) {
   if (reads_in_flight_.fetch_add(1, std::memory_order_relaxed) >= kMaxReadsInFlight) {
     reads_in_flight_.fetch_sub(1, std::memory_order_relaxed);
-    CountRefused();
+    CountRefused("reads");
     return done(absl::UnavailableError("too many reads are waiting"));
   }
   auto counted = [this, done = std::move(done)](Response response) mutable {
@@ -177,7 +177,7 @@ void Group::ReadNow(const pb::SegmentRequest& request, SegmentCallback done) {
 void Group::Submit(SegmentCallback done, absl::AnyInvocable<void(SegmentCallback)> job) {
   WorkerPool::Job wrapped = [done = std::move(done), job = std::move(job)](bool run) mutable {
     if (run) return job(std::move(done));
-    CountRefused();
+    CountRefused("workers");
     done(absl::UnavailableError("too many reads are waiting"));
   };
   if (!parts_.workers->Submit(wrapped)) wrapped(false);
@@ -247,6 +247,7 @@ void Group::Tend() {
   const size_t lapsed = leading ? leases_.Lapsed(NowMs()).size() : 0;
   SetDepths(node_id_, parts_.id,
             {.mutations = proposals_.queued(),
+             .mutation_bytes = proposals_.queued_bytes(),
              .reads = reads_in_flight_.load(std::memory_order_relaxed),
              .clients = leading ? leases_.size() : 0,
              .lapsed = lapsed,

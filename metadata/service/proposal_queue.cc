@@ -20,16 +20,21 @@ bool MayPushAside(const pb::SegmentRequest& request) {
 }  // namespace
 
 void ProposalQueue::Push(std::unique_ptr<pb::SegmentRequest> request, size_t bytes, Done done) {
+  const char* limit = nullptr;
   {
     MutexLock lock(mu_);
-    if (segments_ < kMaxSegmentsQueued && bytes_ + bytes <= kMaxBytesQueued) {
+    if (segments_ >= kMaxSegmentsQueued) {
+      limit = "mutations";
+    } else if (bytes_ + bytes > kMaxBytesQueued) {
+      limit = "mutation_bytes";
+    } else {
       ++segments_;
       bytes_ += bytes;
       queue_.push_back({std::move(request), bytes, std::move(done)});
     }
   }
-  if (done) {
-    CountRefused();
+  if (limit != nullptr) {
+    CountRefused(limit);
     return done(absl::UnavailableError("too many mutations are waiting"));
   }
   Pump();
@@ -38,6 +43,11 @@ void ProposalQueue::Push(std::unique_ptr<pb::SegmentRequest> request, size_t byt
 size_t ProposalQueue::queued() const {
   MutexLock lock(mu_);
   return segments_;
+}
+
+size_t ProposalQueue::queued_bytes() const {
+  MutexLock lock(mu_);
+  return bytes_;
 }
 
 void ProposalQueue::Pump() {

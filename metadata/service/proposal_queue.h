@@ -47,7 +47,8 @@ class ProposalQueue {
   // `done` runs exactly once, on any thread, possibly inside the call. Any thread.
   void Push(std::unique_ptr<pb::SegmentRequest> request, size_t bytes, Done done);
 
-  size_t queued() const;
+  size_t queued() const;        // segments, with those in flight
+  size_t queued_bytes() const;  // theirs
 
  private:
   struct Waiting {

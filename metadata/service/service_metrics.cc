@@ -53,10 +53,10 @@ void ObserveEntry(size_t segments) {
   carried.Add(segments);
 }
 
-void CountRefused() {
-  static metrics::Counter& refused = metrics::GetCounter(
-      "openefs_metadata_refused_total", "Segments refused because a queue was full");
-  refused.Add();
+void CountRefused(const char* limit) {
+  metrics::GetCounter("openefs_metadata_refused_total",
+                      "Segments refused because a limit was reached", {{"limit", limit}})
+      .Add();
 }
 
 void CountJoined() {
@@ -92,6 +92,8 @@ void SetDepths(uint32_t node, uint32_t group, const GroupDepths& depths) {
   };
   set("openefs_metadata_mutations_queued", "Mutating segments queued or in the log",
       depths.mutations);
+  set("openefs_metadata_mutation_bytes_queued", "Bytes of mutating segments queued or in the log",
+      depths.mutation_bytes);
   set("openefs_metadata_reads_queued", "Reading segments under way", depths.reads);
   set("openefs_metadata_clients", "NFS clients with a lease (leader only)", depths.clients);
   set("openefs_metadata_lapsed_clients", "Clients whose lease has run out (leader only)",

@@ -20,8 +20,9 @@ void ObserveSegment(const OperationKinds& kinds, int64_t elapsed_ns);
 // One entry proposed, with this many segments.
 void ObserveEntry(size_t segments);
 
-// Segments answered UNAVAILABLE because a queue was full, or joined to a copy of themselves.
-void CountRefused();
+// Segments answered UNAVAILABLE because that limit was reached ("mutations", "mutation_bytes",
+// "reads", "workers"), or joined to a copy of themselves.
+void CountRefused(const char* limit);
 void CountJoined();
 
 // A comparison of replicas' states that did not come out equal, and the last index where a majority
@@ -32,6 +33,7 @@ void SetAgreedIndex(uint32_t node, uint32_t group, uint64_t index);
 // Depths, as the service's background thread sees them. Labels: node, group.
 struct GroupDepths {
   size_t mutations = 0;
+  size_t mutation_bytes = 0;
   size_t reads = 0;
   size_t clients = 0;
   size_t lapsed = 0;

@@ -2,6 +2,7 @@
 // EDQUOT where one of its own is reached, and so do we).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace openefs::metadata {
@@ -19,6 +20,12 @@ inline constexpr uint64_t kMaxClients = 100'000;
 
 // Linux keeps one session per server; nconnect and trunking do not add any.
 inline constexpr uint32_t kMaxSessionsPerClient = 64;
+
+// Answers of reads are kept beside those of mutations while a slot's record stays below this. With
+// it, 25,000 clients, as EFS has them, that fill 64 slots each would need 50 GB; as Linux clients
+// are, with one or two slots of some hundred bytes, they need 30 MB. Results of mutations, 64 of
+// some hundred bytes at most, are always kept.
+inline constexpr size_t kMaxSlotRecordBytes = size_t{32} << 10;
 
 inline constexpr uint32_t kMaxOwnerBytes = 1024;           // NFS4_OPAQUE_LIMIT
 inline constexpr uint32_t kMaxImplementationBytes = 1024;  // of nii_name, for people to read

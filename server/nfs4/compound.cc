@@ -187,6 +187,12 @@ nfsstat4 CheckSize(const Session& session, const DecodedCompound& compound, size
   return NFS4_OK;
 }
 
+nfsstat4 CheckSlots(const Session& session, const SequenceArguments& sequence) {
+  if (sequence.slot >= session.slots) return NFS4ERR_BADSLOT;
+  // RFC 8881 15.1.11.3: the client takes more slots for its own than it was given.
+  return sequence.highest_slot >= session.slots ? NFS4ERR_BAD_HIGH_SLOT : NFS4_OK;
+}
+
 awaitable<ReplyBody> ExecuteInSlot(CompoundContext context, DecodedCompound& compound,
                                    const SequenceArguments& sequence) {
   RunningSlot running(context.session, context.slot, EncodeFirstFailed(compound, NFS4ERR_DELAY));
@@ -202,7 +208,8 @@ awaitable<ReplyBody> RunInSession(CompoundContext context, DecodedCompound compo
   const SequenceArguments sequence = SequenceArgumentsOf(*compound.operations.front().operation);
   FoundSession found = co_await FindSession(*context.services, sequence.session_id);
   if (found.status != NFS4_OK) co_return FirstFailed(compound, found.status);
-  const nfsstat4 refused = CheckSize(*found.session, compound, record_bytes);
+  nfsstat4 refused = CheckSize(*found.session, compound, record_bytes);
+  if (refused == NFS4_OK) refused = CheckSlots(*found.session, sequence);
   if (refused != NFS4_OK) co_return FirstFailed(compound, refused);
 
   context.session = found.session;

@@ -38,6 +38,10 @@ struct CompoundContext {
   // Whether the operation being planned or finished is the COMPOUND's last.
   bool is_last = false;
 
+  // Whether the COMPOUND is a retry of one that came further than the run being finished. What this
+  // run decided then may look different by now, for what it led to.
+  bool overtaken = false;
+
   // How many bytes the operation being planned or finished may still put into the reply after its
   // status; the session's limit (RFC 8881 2.10.6.4). READ and READDIR cut what they return to it.
   uint32_t max_reply_bytes = 0;

@@ -130,6 +130,8 @@ void CompoundRunner::FillRequest() {
   slot.set_session_id(context_.session->id);
   slot.set_slot(context_.slot);
   slot.set_sequence_id(context_.sequence_id);
+  const OperationKind last = operations_[next_ - 1].operation->info().kind;
+  request_->set_tell_overtaken(last == OperationKind::kMetadataEndRun);
 }
 
 void CompoundRunner::FailRun(const absl::Status& why) {
@@ -152,6 +154,7 @@ void CompoundRunner::FailRun(const absl::Status& why) {
 
 boost::asio::awaitable<void> CompoundRunner::FinishRun(pb::SegmentResponse& response) {
   context_.registers.Swap(response.mutable_registers());
+  context_.overtaken = response.overtaken();
   const size_t count = static_cast<size_t>(response.results_size());
   const size_t planned = next_ - run_begin_;
   size_t done = 0;

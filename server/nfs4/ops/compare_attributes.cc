@@ -36,7 +36,7 @@ nfsstat4 CompareAttributes::Compare(CompoundContext& context,
 
 nfsstat4 CompareAttributes::Encode(CompoundContext& context, const pb::OperationResult& result,
                                    xdr::Writer&) {
-  return Compare(context, result.attributes());
+  return context.overtaken ? NFS4_OK : Compare(context, result.attributes());
 }
 
 nfsstat4 CompareAttributes::RunOnPseudoRoot(CompoundContext& context, xdr::Writer&) {

@@ -80,6 +80,7 @@ void ReadDir::Plan(CompoundContext& context, pb::Operation* operation) {
   read->set_max_entries(entries);
   read->set_max_bytes(max_count_);
   read->set_want_attributes(!(wanted_ & SupportedAttributes()).Within(DirectoryEntryAttributes()));
+  read->set_want_usage(wanted_.Intersects(UsageAttributes()));
 }
 
 awaitable<nfsstat4> ReadDir::Finish(CompoundContext& context, const pb::OperationResult& result,

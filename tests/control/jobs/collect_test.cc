@@ -15,6 +15,7 @@ struct Queues {
       auto* list = result.mutable_collectable();
       for (const auto& [key, id] : blobs[group]) {
         if (list->blobs_size() == static_cast<int>(op.list_collectable().limit())) break;
+        if (key <= op.list_collectable().after()) continue;
         auto* blob = list->add_blobs();
         blob->set_key(key);
         *blob->mutable_id() = ToProto(id);
@@ -81,6 +82,20 @@ TEST_CASE("collect: a long queue takes several bounded rounds") {
   CHECK(*fixture.Run() == RoundEnd::kMore);
   CHECK(*fixture.Run() == RoundEnd::kDone);
   CHECK(fixture.blobs.deleted.size() == 2'500);
+}
+
+TEST_CASE("collect: blobs that cannot be deleted do not hold up those behind them") {
+  Queues queues;
+  for (int i = 0; i < 3'000; ++i) queues.blobs[1][KeyOf(i)] = BlobId::Make(1, 5, i);
+  for (int i = 3'000; i < 3'100; ++i) queues.blobs[1][KeyOf(i)] = BlobId::Make(2, 5, i);
+  JobFixture fixture(MakeCollectJob(), Cluster({}), std::ref(queues));
+  fixture.blobs.broken_groups = {1};
+  for (int round = 0; round < 4; ++round) (void)fixture.Run();
+  CHECK(queues.blobs[1].size() == 3'000);
+  // And they have their turn when the end was reached.
+  fixture.blobs.broken_groups.clear();
+  for (int round = 0; round < 4; ++round) CHECK(fixture.Run().ok());
+  CHECK(queues.blobs[1].empty());
 }
 
 TEST_CASE("collect: a refused operation is an error") {

@@ -158,6 +158,10 @@ TEMPLATE_LIST_TEST_CASE("blobs nobody refers to are collected, after a while", "
   list.mutable_list_collectable()->set_limit(10);
   const pb::CollectableResult queued = shell.Background(list).collectable();
   REQUIRE(queued.blobs_size() == 1);
+  list.mutable_list_collectable()->set_after(queued.blobs(0).key());
+  CHECK(shell.Background(list).collectable().blobs_size() == 0);
+  list.mutable_list_collectable()->set_after("nonsense");
+  CHECK(shell.Background(list).error() == pb::FS_INVAL);
   pb::Operation known;
   *known.mutable_check_blobs()->add_blobs() = queued.blobs(0).id();
   known.mutable_check_blobs()->add_blobs()->set_low(12345);

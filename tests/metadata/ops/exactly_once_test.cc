@@ -1,6 +1,9 @@
 #include <catch2/catch.hpp>
 
 #include "common/limits.h"
+#include "metadata/state/limits.h"
+#include "metadata/store/keys.h"
+#include "tests/common/temp_dir.h"
 #include "tests/metadata/engines.h"
 #include "tests/metadata/ops/shell.h"
 
@@ -141,6 +144,109 @@ TEMPLATE_LIST_TEST_CASE("a retry repeats short reads in front of a mutation, not
   const pb::SegmentResponse again = shell.Apply(listing);
   EXPECT_OK(Shell::ErrorOf(again));
   CHECK(again.results(again.results_size() - 2).read_dir().entries_size() == 198);
+}
+
+// A copy may be on its way for long: the client has its answer from another front-end.
+TEMPLATE_LIST_TEST_CASE("what failed before it changed anything does not happen later", "",
+                        AllEngines) {
+  TestType maker;
+  Shell shell(maker.Open());
+  EXPECT_OK(shell.Mkdir("keep"));
+  pb::SegmentRequest request = shell.At("/");
+  request.add_operations()->mutable_save_file();
+  request.add_operations()->mutable_lookup()->set_name("guard");
+  request.add_operations()->mutable_restore_file();
+  request.add_operations()->mutable_remove()->set_name("keep");
+  SetSlot(shell, 0, 1, &request);
+  const pb::SegmentResponse first = shell.Apply(request);
+  CHECK(Shell::ErrorOf(first) == pb::FS_NOENT);
+  EXPECT_OK(shell.Mkdir("guard"));
+  CHECK(shell.Apply(request).SerializeAsString() == first.SerializeAsString());
+  shell.MustStat("keep");
+  // Another request is not answered with that.
+  pb::SegmentRequest other = request;
+  other.mutable_operations(2)->mutable_lookup()->set_name("keep");
+  CHECK(Shell::ErrorOf(shell.Apply(other)) == pb::FS_SEQ_FALSE_RETRY);
+  shell.MustStat("keep");
+  SetSlot(shell, 0, 2, &request);
+  EXPECT_OK(Shell::ErrorOf(shell.Apply(request)));
+  CHECK(shell.List("/").entries.size() == 1);
+}
+
+TEST_CASE("a slot's record stays small, whatever is read in front of mutations") {
+  auto engine = MakeMemoryKv();
+  KvEngine* const kv = engine.get();
+  Shell shell(std::move(engine));
+  for (int i = 0; i < 15; ++i) EXPECT_OK(shell.Mkdir(std::string(200, 'x') + std::to_string(i)));
+  pb::SegmentRequest request = shell.At("/");
+  while (request.operations_size() + 2 <= static_cast<int>(kMaxOperations)) {
+    pb::ReadDir* list = request.add_operations()->mutable_read_dir();
+    list->set_max_entries(100);
+    list->set_max_bytes(1 << 20);
+    request.add_operations()->mutable_set_attr()->mutable_change()->set_mode(0755);
+  }
+  SetSlot(shell, 0, 1, &request);
+  const pb::SegmentResponse first = shell.Apply(request);
+  EXPECT_OK(Shell::ErrorOf(first));
+  std::string record;
+  REQUIRE(kv->Snapshot()->Get(keys::Slot(shell.SessionId(), 0), &record));
+  CHECK(record.size() > kMaxSlotRecordBytes / 2);
+  CHECK(record.size() < kMaxSlotRecordBytes + 64 * 200);
+  EXPECT_OK(Shell::ErrorOf(shell.Apply(request)));
+}
+
+TEST_CASE("a snapshot carries the results: a retry at a replica that was built from it") {
+  TempDir directory;
+  Shell shell(MakeMemoryKv());
+  pb::SegmentRequest request = shell.At("/");
+  AddMkdir("d", &request);
+  SetSlot(shell, 0, 1, &request);
+  const pb::SegmentResponse first = shell.Apply(request);
+  EXPECT_OK(Shell::ErrorOf(first));
+  EXPECT_OK(shell.Remove("d"));
+  const auto index = shell.machine().Checkpoint(directory / "snapshot");
+  REQUIRE(index.ok());
+  Shell other(MakeMemoryKv());
+  REQUIRE(other.machine().Install(directory / "snapshot").ok());
+  other.next_index = *index + 1;
+  CHECK(other.Apply(request).SerializeAsString() == first.SerializeAsString());
+  CHECK(other.List("/").entries.empty());
+}
+
+TEMPLATE_LIST_TEST_CASE("a segment hears that a retry had come further", "", AllEngines) {
+  TestType maker;
+  Shell shell(maker.Open());
+  // A compound of three segments: a read, a mutation behind it, another mutation.
+  pb::SegmentRequest read = shell.At("/");
+  read.add_operations()->mutable_get_attr();
+  SetSlot(shell, 0, 1, &read);
+  read.set_tell_overtaken(true);
+  pb::SegmentRequest first = shell.At("/");
+  AddMkdir("a", &first);
+  first.add_operations()->mutable_get_attr();
+  first.set_first_operation_index(10);
+  SetSlot(shell, 0, 1, &first);
+  first.set_tell_overtaken(true);
+  pb::SegmentRequest last = shell.At("/");
+  AddMkdir("b", &last);
+  last.set_first_operation_index(20);
+  SetSlot(shell, 0, 1, &last);
+
+  CHECK_FALSE(shell.Read(read).overtaken());
+  CHECK_FALSE(shell.Apply(first).overtaken());
+  CHECK(shell.Read(read).overtaken());
+  CHECK_FALSE(shell.Apply(first).overtaken());
+  EXPECT_OK(Shell::ErrorOf(shell.Apply(last)));
+  CHECK(shell.Apply(first).overtaken());
+  CHECK(shell.Read(read).overtaken());
+  // Not asked, not said; and another request is another matter.
+  read.set_tell_overtaken(false);
+  CHECK_FALSE(shell.Read(read).overtaken());
+  read.set_tell_overtaken(true);
+  SetSlot(shell, 0, 2, &read);
+  CHECK_FALSE(shell.Read(read).overtaken());
+  SetSlot(shell, 1, 1, &read);
+  CHECK_FALSE(shell.Read(read).overtaken());
 }
 
 TEMPLATE_LIST_TEST_CASE("sequence ids only go forward, and wrap around", "", AllEngines) {

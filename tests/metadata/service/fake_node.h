@@ -42,7 +42,16 @@ class FakeNode final : public replication::ReplicaNode {
       pending_.pop_front();
       const replication::CommittedEntry entry{++index_, term_, data, context};
       if (!machine_->Apply({&entry, 1}).ok()) std::abort();
-      context->OnApplied();
+      if (context != nullptr) context->OnApplied();
+    }
+  }
+  // Its proposers hear that the outcome is open; what is in the log stays there and may be
+  // committed in a later term.
+  void LoseLeadership() {
+    Follow(0);
+    for (auto& [data, context] : pending_) {
+      if (context != nullptr)
+        std::exchange(context, nullptr)->OnDropped(absl::UnknownError("lost"));
     }
   }
   void Drop(const absl::Status& why) {
@@ -53,7 +62,13 @@ class FakeNode final : public replication::ReplicaNode {
     }
   }
 
-  void ReadBarrier(GroupId, absl::AnyInvocable<void(absl::Status)> done) override { done(barrier); }
+  void ReadBarrier(GroupId, absl::AnyInvocable<void(absl::Status)> done) override {
+    if (!hold_barriers) return done(barrier);
+    held_barriers.push_back(std::move(done));
+  }
+  void ReleaseBarriers() {
+    for (auto& done : std::exchange(held_barriers, {})) done(barrier);
+  }
   void SendDigests(GroupId, const std::vector<replication::StateDigest>& sent) override {
     digests = sent;
   }
@@ -65,6 +80,8 @@ class FakeNode final : public replication::ReplicaNode {
   replication::NodeState State() const override { return {.formed = true}; }
 
   bool commit_at_once = true;
+  bool hold_barriers = false;
+  std::deque<absl::AnyInvocable<void(absl::Status)>> held_barriers;
   absl::Status barrier;
   absl::Status failure;
   std::vector<replication::StateDigest> digests;  // sent last

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <future>
 
+#include "common/metrics/metrics.h"
 #include "metadata/state/client_id.h"
 #include "tests/metadata/service/fake_node.h"
 #include "tests/metadata/state/test_group.h"
@@ -148,6 +149,79 @@ TEST_CASE("a lost entry is reported to every copy, and a retry settles it") {
   CHECK(absl::IsUnknown(second.get().status()));
   h.node.commit_at_once = true;
   CHECK((*h.Run(WithSlot(session, 1, ReclaimComplete())))->results(0).error() == pb::FS_OK);
+}
+
+// The leader dies between append and answer. Its entry stands in the log of the next, uncommitted,
+// when the client's retry comes there.
+TEST_CASE("a retry behind its own first try, committed later, finds the result") {
+  Harness h;
+  h.node.Lead();
+  const std::string session = h.Connect("c");
+  h.node.commit_at_once = false;
+  auto first = h.Start(WithSlot(session, 1, ReclaimComplete()));
+  h.node.LoseLeadership();
+  CHECK(absl::IsUnknown(first.get().status()));
+  h.node.Lead();
+  const int before = h.node.proposals;
+  auto retry = h.Start(WithSlot(session, 1, ReclaimComplete()));
+  CHECK(h.node.proposals == before + 1);  // nothing here knows of the first
+  h.node.Commit();
+  // Run twice, it would be FS_COMPLETE_ALREADY.
+  CHECK((*retry.get())->results(0).error() == pb::FS_OK);
+  auto again = h.Start(WithSlot(session, 2, ReclaimComplete()));
+  h.node.Commit();
+  CHECK((*again.get())->results(0).error() == pb::FS_COMPLETE_ALREADY);
+}
+
+TEST_CASE("a retry after the first try was committed without an answer finds the result") {
+  Harness h;
+  h.node.Lead();
+  const std::string session = h.Connect("c");
+  h.node.commit_at_once = false;
+  auto first = h.Start(WithSlot(session, 1, ReclaimComplete()));
+  h.node.LoseLeadership();
+  CHECK(absl::IsUnknown(first.get().status()));
+  h.node.Commit();  // by the next leader
+  h.node.Lead();
+  h.node.commit_at_once = true;
+  CHECK((*h.Run(WithSlot(session, 1, ReclaimComplete())))->results(0).error() == pb::FS_OK);
+  // Another request under its name is told from it.
+  CHECK((*h.Run(WithSlot(session, 1, DestroySession(session))))->results(0).error() ==
+        pb::FS_SEQ_FALSE_RETRY);
+}
+
+TEST_CASE("a retry of a client that was expired runs nothing") {
+  Harness h;
+  h.node.Lead();
+  const std::string session = h.Connect("c");
+  const pb::SegmentRequest request = WithSlot(session, 1, ReclaimComplete());
+  CHECK((*h.Run(request))->results(0).error() == pb::FS_OK);
+  pb::Operation expire;
+  expire.mutable_expire_client()->set_client_id(ClientOfSession(session));
+  CHECK(h.One(expire).error() == pb::FS_OK);
+  CHECK((*h.Run(request))->results(0).error() == pb::FS_BADSESSION);
+  CHECK((*h.Run(WithSlot(session, 2, ReclaimComplete())))->results(0).error() == pb::FS_BADSESSION);
+}
+
+TEST_CASE("reads beyond the limit are pushed back, and have room again when some are answered") {
+  Harness h;
+  h.node.Lead();
+  h.node.hold_barriers = true;
+  h.node.barrier = absl::UnavailableError("no quorum");
+  pb::SegmentRequest request;
+  *request.add_operations() = GetSession("");
+  std::vector<std::future<Answer>> reads;
+  for (size_t i = 0; i < kMaxReadsInFlight; ++i) reads.push_back(h.Start(request));
+  const uint64_t refused =
+      metrics::GetCounter("openefs_metadata_refused_total", "", {{"limit", "reads"}}).Value();
+  CHECK(absl::IsUnavailable(h.Run(request).status()));
+  CHECK(metrics::GetCounter("openefs_metadata_refused_total", "", {{"limit", "reads"}}).Value() ==
+        refused + 1);
+  h.node.ReleaseBarriers();
+  for (auto& read : reads) CHECK(absl::IsUnavailable(read.get().status()));
+  h.node.hold_barriers = false;
+  h.node.barrier = absl::OkStatus();
+  CHECK(h.Run(request).ok());
 }
 
 TEST_CASE("leases run out by the leader's clock, and a lapsed client yields") {

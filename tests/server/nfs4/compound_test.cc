@@ -161,6 +161,27 @@ TEST_CASE("more operations than there are, or than may be") {
   CHECK(m.client.Run(m.client.Again().PutRootFh()).status == NFS4_OK);
 }
 
+TEST_CASE("slots that the session does not have") {
+  Mounted m;
+  const auto sequence = [&](uint32_t slot, uint32_t highest) {
+    Compound compound;
+    compound.Op(OP_SEQUENCE, [&](xdr::Writer& writer) {
+      writer.FixedOpaque(m.client.session_id);
+      writer.U32(1);
+      writer.U32(slot);
+      writer.U32(highest);
+      writer.Bool(false);
+    });
+    return m.FailsAt(compound.PutRootFh(), 1, OP_SEQUENCE);
+  };
+  const uint32_t slots = static_cast<uint32_t>(m.client.sequence_ids.size());
+  CHECK(sequence(1, slots) == NFS4ERR_BAD_HIGH_SLOT);
+  CHECK(sequence(1, 0xffffffff) == NFS4ERR_BAD_HIGH_SLOT);
+  CHECK(sequence(slots, slots) == NFS4ERR_BADSLOT);
+  // Nothing of it used the slot.
+  CHECK(m.client.Run(m.client.InSession(1).PutRootFh()).status == NFS4_OK);
+}
+
 TEST_CASE("a COMPOUND costs one segment") {
   Mounted m;
   const Compound compound = m.client.InSession()
@@ -260,6 +281,36 @@ TEST_CASE("a retry through another front-end takes effect once") {
   // And back, where the slot was last seen two requests ago.
   client.Reconnect(server.port(0));
   CHECK(client.Run(client.InSession().PutRootFh().Lookup("d")).status == NFS4ERR_NOENT);
+}
+
+// The attributes that VERIFY compared are changed by what it let through.
+TEST_CASE("a VERIFY that let a mutation through lets its retry through at another front-end") {
+  LocalServer server(2);
+  NfsClient client(server.port(0));
+  client.Mount();
+  CompoundReply now = client.Run(client.InSession().PutRootFh().GetAttr({FATTR4_CHANGE}));
+  now.SkipTo(OP_GETATTR);
+  for (uint32_t words = now.results.U32(); words > 0; --words) now.results.U32();
+  const std::string change(now.results.Opaque(8));
+  const auto verify = [&change](uint32_t opcode) {
+    return [opcode, &change](Compound compound) {
+      return compound.PutRootFh().Op(opcode, [&change](xdr::Writer& writer) {
+        writer.U32(1);
+        writer.U32(1u << FATTR4_CHANGE);
+        writer.Opaque(change);
+      });
+    };
+  };
+  REQUIRE(client.Run(verify(OP_VERIFY)(client.InSession()).MakeDirectory("d")).status == NFS4_OK);
+  client.Reconnect(server.port(1));
+  CHECK(client.Run(verify(OP_VERIFY)(client.Again()).MakeDirectory("d")).status == NFS4_OK);
+  // A new request is judged anew, and so is a retry of one that went no further.
+  CHECK(client.Run(verify(OP_VERIFY)(client.InSession()).MakeDirectory("e")).status ==
+        NFS4ERR_NOT_SAME);
+  client.Reconnect(server.port(0));
+  CHECK(client.Run(verify(OP_VERIFY)(client.Again()).MakeDirectory("e")).status ==
+        NFS4ERR_NOT_SAME);
+  CHECK(client.Run(verify(OP_NVERIFY)(client.InSession()).Remove("d")).status == NFS4_OK);
 }
 
 TEST_CASE("an open outcome makes SEQUENCE wait, and a retry settles it") {

@@ -125,7 +125,18 @@ TEST_CASE("READDIR: attributes that a directory entry does not have are asked fo
   CHECK_FALSE(wants({kFileIdBit, 1u << (FATTR4_MOUNTED_ON_FILEID - 32)}));
   CHECK_FALSE(wants({1u << FATTR4_ACL}));  // not supported, so not asked for
   CHECK(wants({1u << FATTR4_TYPE}));
+  CHECK(wants({0, 1u << (FATTR4_SPACE_AVAIL - 32)}));
   CHECK(wants({0, 1u << (FATTR4_MODE - 32)}));
+}
+
+TEST_CASE("READDIR: the file system's usage is asked for where an attribute needs it") {
+  Fixture fixture;
+  const auto wants = [&](std::initializer_list<uint32_t> mask) {
+    return fixture.Run(kReadDirEntry, Arguments(0, 0, 8192, mask)).planned->read_dir().want_usage();
+  };
+  CHECK_FALSE(wants({kSizeBit}));
+  CHECK(wants({0, 1u << (FATTR4_SPACE_AVAIL - 32)}));
+  CHECK(wants({0, 1u << (FATTR4_SPACE_FREE - 32)}));
 }
 
 TEST_CASE("READDIR: fileid without attributes; rdattr_error where they are missing") {
