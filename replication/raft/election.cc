@@ -55,15 +55,19 @@ void Raft::BecomeFollower(uint64_t term, NodeId leader) {
   ResetElectionTimer();
 }
 
-// One that has no vote cannot win; one that is having its log replaced could boast of what it is
-// about to forget.
+// One that is having its log replaced could boast of what it is about to forget. One that loses its
+// vote by an entry that may not be committed may be the only one whose log can win, although its
+// own vote does not count (thesis 4.2.2).
 bool Raft::CanCampaign() const {
-  return configuration().IsVoter(options_.id) && !installing_.has_value();
+  if (installing_.has_value()) return false;
+  if (configuration().IsVoter(options_.id)) return true;
+  return !configuration_committed() &&
+         history_.At(history_.current_index() - 1).IsVoter(options_.id);
 }
 
 void Raft::Campaign() {
   if (leads() || !CanCampaign()) return;
-  const bool alone = configuration().Voters().size() == 1;
+  const bool alone = configuration().Voters() == std::vector<NodeId>{options_.id};
   if (alone || !PromisedToLeader()) BecomePreCandidate();
 }
 

@@ -72,8 +72,8 @@ bool Progress::RejectionIsCurrent(uint64_t rejected) const {
 }
 
 bool Progress::StalledSinceLastCheck() {
-  const bool stalled =
-      state_ == State::kReplicate && !flights_.empty() && match_ == match_at_check_;
+  const bool waits = state_ == State::kProbe ? probe_sent_ : !flights_.empty();
+  const bool stalled = waits && match_ == match_at_check_;
   match_at_check_ = match_;
   return stalled;
 }

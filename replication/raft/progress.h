@@ -50,9 +50,8 @@ class Progress {
   bool RejectionIsCurrent(uint64_t rejected) const;
 
   // At every heartbeat: whether nothing was acknowledged since the last one although something is
-  // under way; a message was lost, or the follower is slow.
+  // under way, or where the logs agree is not known; a message was lost, or the follower is slow.
   bool StalledSinceLastCheck();
-  void ProbeAgain() { probe_sent_ = false; }
 
   // It can only go on from a snapshot.
   void NeedSnapshot();

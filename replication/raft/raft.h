@@ -144,8 +144,6 @@ struct Ready {
     Configuration configuration;
     uint64_t index = 0;  // of its entry
     bool committed = false;
-
-    friend bool operator==(const ConfigurationNews&, const ConfigurationNews&) = default;
   };
   std::optional<ConfigurationNews> configuration;
 };
@@ -235,7 +233,8 @@ class Raft {
   bool configuration_committed() const { return configuration_index() <= hard_.commit; }
   // As of entry `index`, in [first_index - 1, last_index].
   const Configuration& ConfigurationAt(uint64_t index) const { return history_.At(index); }
-  // Of a state machine that has applied `index`; nothing if the log does not reach there any more.
+  // Of a state machine as of `index`, at most the commit index; nothing if this replica does not
+  // know enough, as one that was added not long ago, or whose log is cut beyond `index`.
   std::optional<SnapshotMeta> SnapshotAt(uint64_t index) const;
   bool installing() const { return installing_.has_value(); }
 
@@ -326,6 +325,7 @@ class Raft {
   void TakeWrites(Ready& ready);
   void TakeCommitted(Ready& ready);
   Ready::ConfigurationNews CurrentConfiguration() const;
+  bool ConfigurationIsNews() const;
 
   const RaftOptions options_;
 

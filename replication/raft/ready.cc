@@ -28,12 +28,18 @@ Ready::ConfigurationNews Raft::CurrentConfiguration() const {
   return {history_.current(), history_.current_index(), configuration_committed()};
 }
 
+// Asked at every turn: no copies.
+bool Raft::ConfigurationIsNews() const {
+  return configuration_told_.index != history_.current_index() ||
+         configuration_told_.committed != configuration_committed() ||
+         configuration_told_.configuration != history_.current();
+}
+
 bool Raft::HasReady() const {
   return !messages_.empty() || !messages_after_write_.empty() || !reads_.empty() ||
          !barriers_dropped_.empty() || log_.HasUnwritten() || !SameVote(hard_, hard_handed_out_) ||
          applying_ < AppliableIndex() || BarrierReleasable() || !snapshots_to_send_.empty() ||
-         (installing_.has_value() && !install_handed_out_) ||
-         configuration_told_ != CurrentConfiguration();
+         (installing_.has_value() && !install_handed_out_) || ConfigurationIsNews();
 }
 
 Ready Raft::TakeReady() {
@@ -47,9 +53,7 @@ Ready Raft::TakeReady() {
   ready.reads = std::exchange(reads_, {});
   ready.snapshots_to_send = std::exchange(snapshots_to_send_, {});
   if (!std::exchange(install_handed_out_, installing_.has_value())) ready.install = installing_;
-  if (auto now = CurrentConfiguration(); now != configuration_told_) {
-    ready.configuration = configuration_told_ = std::move(now);
-  }
+  if (ConfigurationIsNews()) ready.configuration = configuration_told_ = CurrentConfiguration();
   return ready;
 }
 

@@ -116,19 +116,18 @@ void Raft::BroadcastHeartbeat() {
 }
 
 // What was lost is noticed when the next append does not fit; this sends one where none follows.
+// Without entries: the follower may be away or busy for long.
 void Raft::ProbeStalledFollowers() {
   for (auto& [node, progress] : progress_) {
-    if (progress.state() == Progress::State::kProbe) {
-      progress.ProbeAgain();
-      // One without entries tells where the logs agree as well.
-      if (progress.next() > log_.last_index()) SendAppend(node, progress, progress.next(), {});
-      MaybeSendAppend(node, progress);
-    } else if (progress.StalledSinceLastCheck()) {
-      if (progress.next() < log_.first_index()) {
-        NeedSnapshot(node, progress);
-        continue;
-      }
+    const bool stalled = progress.StalledSinceLastCheck();
+    const bool probing = progress.state() == Progress::State::kProbe;
+    if (progress.state() == Progress::State::kSnapshot || progress.read_pending) continue;
+    if (progress.next() < log_.first_index()) {
+      NeedSnapshot(node, progress);
+    } else if (stalled || (probing && progress.next() > log_.last_index())) {
       SendAppend(node, progress, progress.next(), {});
+    } else {
+      MaybeSendAppend(node, progress);
     }
   }
 }
@@ -151,10 +150,12 @@ void Raft::HandleAppendReply(const pb::RaftMessage& m) {
 
 void Raft::HandleRejection(const pb::RaftMessage& m, Progress& progress) {
   if (!progress.RejectionIsCurrent(m.log_index())) return;
+  uint64_t agree = log_.LastWithTermAtMost(m.reject_hint(), m.log_term());
+  const bool may_agree = agree <= m.reject_hint() && *log_.Term(agree) <= m.log_term();
   // A refusal that was overtaken may hint at less than the follower has acknowledged since.
-  const uint64_t agree = std::max(progress.match(), m.reject_hint());
+  agree = std::max(may_agree ? agree : 0, progress.match());
   if (agree + 1 < log_.first_index()) return NeedSnapshot(m.from(), progress);
-  progress.BackUpTo(log_.LastWithTermAtMost(m.reject_hint(), m.log_term()));
+  progress.BackUpTo(agree);
   MaybeSendAppend(m.from(), progress);
 }
 

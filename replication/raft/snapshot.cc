@@ -10,8 +10,11 @@ namespace openefs::replication::raft {
 
 std::optional<SnapshotMeta> Raft::SnapshotAt(uint64_t index) const {
   const auto term = log_.Term(index);
-  if (!term.has_value()) return std::nullopt;
-  return SnapshotMeta{index, *term, history_.At(index)};
+  if (!term.has_value() || index > hard_.commit) return std::nullopt;
+  SnapshotMeta meta{index, *term, history_.At(index)};
+  // A replica that was added later has not heard of its group before the entry that added it.
+  if (!IsValid(meta.configuration)) return std::nullopt;
+  return meta;
 }
 
 void Raft::NeedSnapshot(NodeId to, Progress& progress) {

@@ -22,6 +22,7 @@ bool Same(const raft::Entry& a, const raft::Entry& b) {
 void Checkers::Check(SimNode& node) {
   CheckElectionSafety(node);
   CheckCommitted(node);
+  CheckInstalled(node);
   CheckStateMachine(node);
   CheckBarriers(node);
 }
@@ -38,6 +39,8 @@ void Checkers::CheckLeaderCompleteness(const SimNode& node) const {
   const raft::LogView& log = node.core().log();
   for (const raft::Entry& entry : committed_) {
     if (entry.index < log.first_index()) continue;
+    // One that was elected late, in a term that is over, need not have what came meanwhile.
+    if (commit_terms_[entry.index - 1] >= node.core().term()) break;
     if (!log.Matches(entry.index, entry.term)) {
       Fail("a leader lacks a committed entry", node.id(), entry.index);
     }
@@ -50,32 +53,70 @@ void Checkers::CheckCommitted(const SimNode& node) {
     const uint64_t index = committed_.size() + 1;
     const auto entries = node.core().log().Slice(index, 1, SIZE_MAX);
     if (entries.empty()) Fail("a committed entry is not in the log", node.id(), index);
-    size_t durable = 0;
-    for (const auto& other : nodes_) {
-      const raft::Entry* entry = other->disk().Find(index);
-      if (entry != nullptr && Same(*entry, entries[0])) ++durable;
-    }
-    if (durable < raft::QuorumOf(nodes_.size())) {
-      Fail("committed without being durable on a majority", node.id(), index);
-    }
+    CheckDurable(node, entries[0]);
     CheckNobodyLeadsWithout(entries[0]);
     committed_.push_back(entries[0]);
+    commit_terms_.push_back(node.core().term());
+    if (entries[0].kind == raft::EntryKind::kConfiguration) NoteConfiguration(entries[0]);
   }
 }
 
+// On a quorum of the configuration in which the leader counted: the one in effect, or the one
+// before if committing this entry made it append the next.
+void Checkers::CheckDurable(const SimNode& node, const raft::Entry& entry) const {
+  const auto has = [&](NodeId voter) {
+    const raft::Entry* on_disk = nodes_[voter - 1]->disk().Find(entry.index);
+    return on_disk != nullptr && Same(*on_disk, entry);
+  };
+  const raft::Raft& core = node.core();
+  if (raft::HasQuorum(core.configuration(), has)) return;
+  const uint64_t before = std::max(core.configuration_index(), core.log().first_index()) - 1;
+  if (raft::HasQuorum(core.ConfigurationAt(before), has)) return;
+  Fail("committed without being durable on a majority", node.id(), entry.index);
+}
+
+// Two configurations that follow each other decide nothing without each other.
+void Checkers::NoteConfiguration(const raft::Entry& entry) {
+  const raft::Configuration next = *raft::DecodeConfiguration(*entry.data);
+  const raft::Configuration& last = configurations_.rbegin()->second;
+  const bool fits = last.joint()   ? next == raft::FinalOf(last)
+                    : next.joint() ? next.voters_outgoing == last.voters
+                                   : next.voters == last.voters;
+  if (!fits && !single_steps_)
+    Fail("a configuration does not follow from the last", 0, entry.index);
+  configurations_[entry.index] = next;
+}
+
 // Paper 5.4.2 and figure 8: what is committed stays, so no replica that lacks it may find a
-// majority of disks that would let it lead.
+// majority of disks that would let it lead, whichever configuration it believes in.
 void Checkers::CheckNobodyLeadsWithout(const raft::Entry& committed) const {
   for (const auto& candidate : nodes_) {
-    const raft::Entry* entry = candidate->disk().Find(committed.index);
+    const DiskImage& disk = candidate->disk();
+    const raft::Entry* entry = disk.Find(committed.index);
     if (entry != nullptr && entry->term == committed.term) continue;
-    size_t votes = 0;
-    for (const auto& voter : nodes_) {
-      if (candidate->disk().LastPosition() >= voter->disk().LastPosition()) ++votes;
-    }
-    if (votes < raft::QuorumOf(nodes_.size())) continue;
+    if (disk.first_index > committed.index) continue;
+    const auto votes = [&](NodeId voter) {
+      return disk.LastPosition() >= nodes_[voter - 1]->disk().LastPosition();
+    };
+    if (!raft::HasQuorum(disk.LastConfiguration(), votes)) continue;
     Fail("committed, but a replica without it can be elected", candidate->id(), committed.index);
   }
+}
+
+// A snapshot is what was committed up to its index, and never older than what is here.
+void Checkers::CheckInstalled(SimNode& node) {
+  if (node.went_back) Fail("a state machine went back", node.id(), node.handed_out());
+  if (!node.installed.has_value()) return;
+  const Snapshot& snapshot = *node.installed;
+  const uint64_t index = snapshot.meta.index;
+  const bool fits =
+      index <= committed_.size() && snapshot.state.size() == index &&
+      snapshot.meta.term == committed_[index - 1].term &&
+      std::equal(snapshot.state.begin(), snapshot.state.end(), committed_.begin(), Same) &&
+      snapshot.meta.configuration == std::prev(configurations_.upper_bound(index))->second;
+  if (!fits) Fail("a snapshot of something else", node.id(), index);
+  ++installed_;
+  node.installed.reset();
 }
 
 // Every replica applies the same entries.

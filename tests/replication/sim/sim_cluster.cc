@@ -9,76 +9,24 @@ namespace {
 
 // More would only be a slower network.
 constexpr size_t kMaxMessagesInFlight = 200;
+constexpr size_t kMaxSnapshotsInFlight = 8;
+constexpr size_t kOldSnapshots = 4;
 
 // Calm ticks after which everything must be done: several elections' worth.
-constexpr int kCalmTicks = 200;
+constexpr int kCalmTicks = 300;
 // Before that an election may still be going on whose leader's proposals count for nothing.
 constexpr int kProposeAtTick = 20;
 
-}  // namespace
+constexpr uint64_t kTickUs = 10;
 
-SimOptions SimOptions::FromSeed(uint64_t seed) {
-  SeededRandom random(seed * 2 + 1);
-  const auto pick = [&](uint64_t below) { return static_cast<int>(random.Next64() % below); };
-  SimOptions options;
-  options.seed = seed;
-  options.nodes = pick(2) == 0 ? 5 : 3;
-  options.loss = pick(2) == 0 ? 0 : pick(30);
-  options.duplication = pick(2) == 0 ? 0 : pick(15);
-  options.crashes_per_1000_steps = pick(4) == 0 ? 0 : pick(100);
-  options.partitions_per_1000_steps = pick(3) == 0 ? 0 : pick(80);
-  options.slow_clocks_per_1000_steps = pick(3) == 0 ? 0 : pick(40);
-  options.compactions_per_1000_steps = pick(2) == 0 ? 0 : pick(100);
-  options.append_entries = 1 + pick(4);
-  options.proposals = 1 + pick(30);
-  options.syncs = 10 + pick(60);
-  if (pick(3) == 0) {  // a storm: leaders fall before their entries are everywhere
-    options.nodes = 5;
-    options.proposals = 1 + pick(5);
-    options.append_entries = 1;
-    options.leader_crashes_per_1000_steps = pick(2) == 0 ? 0 : 50 + pick(150);
-    options.partitions_per_1000_steps = 50 + pick(150);
-    options.fallen_leaders = 20 + pick(60);
-  }
-  return options;
-}
-
-std::string SimOptions::ToString() const {
-  return "seed=" + std::to_string(seed) + " bug=" + std::to_string(static_cast<int>(planted_bug)) +
-         " nodes=" + std::to_string(nodes) + " steps=" + std::to_string(steps) +
-         " loss=" + std::to_string(loss) + " duplication=" + std::to_string(duplication) +
-         " crashes=" + std::to_string(crashes_per_1000_steps) +
-         " partitions=" + std::to_string(partitions_per_1000_steps) +
-         " append_entries=" + std::to_string(append_entries) +
-         " compactions=" + std::to_string(compactions_per_1000_steps) +
-         " slow_clocks=" + std::to_string(slow_clocks_per_1000_steps) +
-         " proposals=" + std::to_string(proposals) + " syncs=" + std::to_string(syncs) +
-         " leader_crashes=" + std::to_string(leader_crashes_per_1000_steps) +
-         " fallen_leaders=" + std::to_string(fallen_leaders);
-}
-
-void SimCounts::Add(const SimCounts& o) {
-  leaders += o.leaders;
-  committed += o.committed;
-  barriers += o.barriers;
-  crashes += o.crashes;
-  partitions += o.partitions;
-  lost_writes += o.lost_writes;
-  disk_reads += o.disk_reads;
-  compactions += o.compactions;
-  dropped_barriers += o.dropped_barriers;
-}
-
-SimCluster::SimCluster(SimOptions options)
-    : options_(options),
-      random_(options.seed),
-      checkers_(nodes_),
-      side_(options.nodes, 0),
-      slow_(options.nodes, false),
-      next_barrier_(options.nodes, 1) {
-  raft::RaftOptions raft;
+raft::Configuration FirstVoters(size_t count) {
   raft::Configuration initial;
-  for (NodeId id = 1; id <= options.nodes; ++id) initial.voters.push_back(id);
+  for (NodeId id = 1; id <= count; ++id) initial.voters.push_back(id);
+  return initial;
+}
+
+raft::RaftOptions CoreOptions(const SimOptions& options) {
+  raft::RaftOptions raft;
   raft.heartbeat_ticks = 1;
   raft.election_ticks = 5;
   // Small, so that every limit is met.
@@ -86,30 +34,64 @@ SimCluster::SimCluster(SimOptions options)
                  .max_append_entries = options.append_entries,
                  .max_inflight_bytes = 900,
                  .max_inflight_messages = 4};
+  raft.learner_flight = raft.flight;
+  raft.learner_flight.max_inflight_messages = 2;
   raft.cache_bytes = 400;
   raft.planted_bug = options.planted_bug;
-  for (const NodeId id : initial.voters) {
+  if (options.leases) {
+    raft.lease = {.tick_us = kTickUs, .max_drift_percent = SimOptions::kStatedDrift};
+  }
+  return raft;
+}
+
+}  // namespace
+
+SimCluster::SimCluster(SimOptions options)
+    : options_(options),
+      random_(options.seed),
+      checkers_(nodes_, FirstVoters(options.nodes)),
+      hosts_(options.nodes + options.spares) {
+  raft::RaftOptions raft = CoreOptions(options);
+  for (NodeId id = 1; id <= hosts_.size(); ++id) {
     raft.id = id;
-    nodes_.push_back(std::make_unique<SimNode>(id, raft, initial));
+    const bool member = id <= options.nodes;
+    nodes_.push_back(std::make_unique<SimNode>(
+        id, raft, member ? FirstVoters(options.nodes) : raft::Configuration()));
     nodes_.back()->Start(random_.Next64());
+  }
+  if (options.planted_bug == raft::PlantedBug::kConfigurationWhenCommitted) {
+    checkers_.AllowSingleSteps();
   }
 }
 
 SimCounts SimCluster::Run() {
   FaultyPhase();
   CalmPhase();
-  counts_.leaders = checkers_.leaders_seen();
-  counts_.committed = checkers_.committed();
-  counts_.barriers = checkers_.barriers_held();
-  for (const auto& node : nodes_) counts_.disk_reads += node->disk_reads;
+  CountEvents();
   return counts_;
 }
 
+void SimCluster::CountEvents() {
+  counts_.leaders = checkers_.leaders_seen();
+  counts_.committed = checkers_.committed();
+  counts_.barriers = checkers_.barriers_held();
+  counts_.snapshots = checkers_.installed();
+  counts_.configurations = checkers_.configurations().size() - 1;
+  for (const auto& [index, configuration] : checkers_.configurations()) {
+    if (configuration.joint()) ++counts_.joint;
+  }
+  for (const auto& node : nodes_) {
+    counts_.disk_reads += node->disk_reads;
+    counts_.rollbacks += node->rollbacks;
+  }
+}
+
 void SimCluster::FaultyPhase() {
-  for (int step = 0; step < options_.steps; ++step) {
+  for (step_ = 0; step_ < options_.steps; ++step_) {
     MaybeFault();
+    MaybeChange();
     Step();
-    if (step % 16 == 0) checkers_.CheckLogMatching();
+    if (step_ % 16 == 0) checkers_.CheckLogMatching();
   }
 }
 
@@ -118,30 +100,27 @@ void SimCluster::Settle(SimNode& node) {
   node.Drain(network_);
   const size_t leaders = checkers_.leaders_seen();
   checkers_.Check(node);
+  SendSnapshots(node);
   if (!calm_ && checkers_.leaders_seen() != leaders && Chance(options_.fallen_leaders)) Fall(node);
-}
-
-// A new leader falls when its own disk has its first entry and hardly anybody else: what makes the
-// rule about older terms matter (paper figure 8).
-void SimCluster::Fall(SimNode& node) {
-  node.Sync(node.unsynced(), network_);
-  std::erase_if(network_, [&](const auto& m) { return m.from() == node.id() && Chance(80); });
-  Crash(node);
 }
 
 // A moment: some clocks tick, some messages arrive, some disks and state machines finish something.
 void SimCluster::Step() {
+  PassTime(Random(10));
   for (uint64_t count = Random(3 * nodes_.size()); count > 0; --count) DeliverOne();
+  if (Chance(30)) DeliverSnapshot();
   for (const auto& node : nodes_) {
-    if (node->running()) Act(*node);
+    if (Awake(*node)) Act(*node);
   }
+}
+
+void SimCluster::PassTime(uint64_t us) {
+  for (Host& host : hosts_) host.clock += us * host.rate;
 }
 
 // Any input may make it fall.
 void SimCluster::Act(SimNode& node) {
-  const auto tick = [&] {
-    if (Chance(slow_[node.id() - 1] ? 1 : 30)) node.core().Tick();
-  };
+  const auto tick = [&] { MaybeTick(node); };
   const auto sync = [&] {
     if (Chance(options_.syncs)) node.Sync(1 + Random(3), network_);
   };
@@ -152,12 +131,15 @@ void SimCluster::Act(SimNode& node) {
     if (Chance(options_.proposals)) Propose(node);
   };
   const auto ask = [&] {
-    if (Chance(15)) AskBarrier(node);
+    if (Chance(options_.barriers)) AskBarrier(node);
   };
   const auto read = [&] {
     if (node.has_read() && Chance(50)) node.FinishRead();
   };
-  const std::function<void()> inputs[] = {tick, sync, apply, propose, ask, read};
+  const auto install = [&] {
+    if (node.installing() && Chance(20)) node.FinishInstall(network_);
+  };
+  const std::function<void()> inputs[] = {tick, sync, apply, propose, ask, read, install};
   for (const auto& input : inputs) {
     if (!node.running()) return;
     input();
@@ -165,8 +147,21 @@ void SimCluster::Act(SimNode& node) {
   }
 }
 
+// Ticks come late, however late, but never closer together than the clock says.
+void SimCluster::MaybeTick(SimNode& node) {
+  Host& host = HostOf(node);
+  if (!options_.leases) {
+    if (Chance(host.slow ? 1 : 30)) node.core().Tick();
+    return;
+  }
+  node.core().OnTime(host.now_us());
+  if (host.now_us() < host.last_tick_us + kTickUs || !Chance(host.slow ? 1 : 80)) return;
+  host.last_tick_us = host.now_us();
+  node.core().Tick();
+}
+
 void SimCluster::Propose(SimNode& node) {
-  if (!node.core().leads()) return;
+  if (!node.core().accepts_proposals()) return;
   std::vector<std::shared_ptr<const std::string>> batch;
   for (uint64_t i = Random(3); i != UINT64_MAX; --i) {
     batch.push_back(std::make_shared<const std::string>(std::to_string(next_value_++)));
@@ -175,10 +170,14 @@ void SimCluster::Propose(SimNode& node) {
 }
 
 void SimCluster::AskBarrier(SimNode& node) {
-  const uint64_t id = next_barrier_[node.id() - 1]++;
+  const uint64_t id = HostOf(node).next_barrier++;
   checkers_.BarrierAsked(node.id(), id);
   if (!node.core().leads()) ++counts_.dropped_barriers;
+  const size_t held = checkers_.barriers_held();
+  node.core().OnTime(HostOf(node).now_us());
   node.core().ReadBarrier(id);
+  Settle(node);
+  if (options_.leases && checkers_.barriers_held() != held) ++counts_.lease_reads;
 }
 
 // Messages overtake each other, mostly by a few places, sometimes by all.
@@ -188,80 +187,83 @@ void SimCluster::DeliverOne() {
   const auto chosen = network_.begin() + static_cast<std::ptrdiff_t>(Random(among));
   pb::RaftMessage message = std::move(*chosen);
   network_.erase(chosen);
+  SimNode& to = *nodes_[message.to() - 1];
+  if (to.running() && !Awake(to)) {  // it waits in the socket
+    network_.push_back(std::move(message));
+    return;
+  }
   if (Chance(options_.duplication)) network_.push_back(message);
   if (network_.size() > kMaxMessagesInFlight) network_.erase(network_.begin());
   if (Chance(options_.loss) || Cut(message.from(), message.to())) return;
-  SimNode& to = *nodes_[message.to() - 1];
   if (!to.running()) return;
   checkers_.CheckMessage(message);
+  const NodeId from = message.from();
+  const bool told = message.type() == pb::RaftMessage::TIMEOUT_NOW;
+  to.core().OnTime(HostOf(to).now_us());
   to.core().Step(std::move(message));
+  if (told && to.core().role() == raft::Role::kCandidate) {
+    ++counts_.transfers_done;
+    if (Chance(30)) Isolate(from);  // which then does not hear that it was obeyed
+  }
   Settle(to);
 }
 
-void SimCluster::MaybeFault() {
-  const auto happens = [&](int per_1000) { return Random(1000) < static_cast<uint64_t>(per_1000); };
-  if (happens(options_.crashes_per_1000_steps)) Crash(CrashVictim());
-  for (const auto& node : nodes_) {
-    const bool leads = node->running() && node->core().leads();
-    if (leads && happens(options_.leader_crashes_per_1000_steps)) Crash(*node);
-    if (!node->running() && happens(300)) {
-      node->Start(random_.Next64());
-      next_barrier_[node->id() - 1] = 1;
+void SimCluster::SendSnapshots(SimNode& node) {
+  for (const auto& request : std::exchange(node.snapshot_requests, {})) {
+    auto snapshot = node.MakeSnapshot();
+    if (!snapshot.has_value() || transits_.size() >= kMaxSnapshotsInFlight) {
+      node.core().OnSnapshotSent(request.follower, 0);
+      node.Drain(network_);
+      continue;
     }
-  }
-  if (happens(options_.partitions_per_1000_steps)) Partition();
-  if (happens(50)) std::fill(side_.begin(), side_.end(), 0);
-  if (happens(options_.slow_clocks_per_1000_steps)) slow_[RandomNode().id() - 1] ^= true;
-  SimNode& node = RandomNode();
-  if (node.running() && happens(options_.compactions_per_1000_steps)) {
-    const uint64_t first = node.core().log().first_index();
-    node.Flush();
-    node.Compact();
-    if (node.core().log().first_index() != first) ++counts_.compactions;
+    transits_.push_back({node.id(), request.follower, *std::move(snapshot)});
   }
 }
 
-// Any split; often a leader alone on its side.
-void SimCluster::Partition() {
-  ++counts_.partitions;
-  const bool leader_alone = Chance(50);
-  for (const auto& node : nodes_) {
-    const bool leads = node->running() && node->core().leads();
-    side_[node->id() - 1] = leader_alone ? (leads ? 1 : 0) : static_cast<int>(Random(2));
-    if (leads && leader_alone && Chance(50)) slow_[node->id() - 1] = true;
+// One that is under way ends, well or badly; sometimes one from long ago turns up somewhere. False
+// if there was none.
+bool SimCluster::DeliverSnapshot() {
+  if (!calm_ && !old_snapshots_.empty() && Chance(20)) {
+    SimNode& to = RandomNode();
+    const Snapshot old = old_snapshots_[Random(old_snapshots_.size())];
+    if (Awake(to) && !to.Receive(old)) ++counts_.unwanted_snapshots;
+    if (to.running()) Settle(to);
   }
+  if (transits_.empty()) return false;
+  const Transit transit = std::move(transits_.front());
+  transits_.erase(transits_.begin());
+  SimNode& from = *nodes_[transit.from - 1];
+  SimNode& to = *nodes_[transit.to - 1];
+  const bool arrives = Awake(to) && !Cut(transit.from, transit.to) && (calm_ || !Chance(30));
+  if (arrives) {
+    if (!to.Receive(transit.snapshot)) ++counts_.unwanted_snapshots;
+    Settle(to);
+    old_snapshots_.push_back(transit.snapshot);
+    if (old_snapshots_.size() > kOldSnapshots) old_snapshots_.pop_front();
+  }
+  if (from.running()) {
+    from.core().OnSnapshotSent(transit.to, arrives ? transit.snapshot.meta.index : 0);
+    Settle(from);
+  }
+  return true;
 }
 
-// Often one that has something to lose.
-SimNode& SimCluster::CrashVictim() {
-  SimNode* victim = &RandomNode();
-  for (int tries = 0; tries < 8 && victim->unsynced() == 0; ++tries) victim = &RandomNode();
-  return *victim;
-}
-
-void SimCluster::Crash(SimNode& node) {
-  if (!node.running()) return;
-  ++counts_.crashes;
-  const size_t surviving = Random(node.unsynced() + 1);
-  if (surviving < node.unsynced()) ++counts_.lost_writes;
-  node.Crash(surviving);
-  checkers_.Crashed(node.id());
-}
-
-// Everyone is up and connected: a leader must come, and all it has must reach everybody.
+// Everyone is up and connected: a leader must come, and all it has must reach every member.
 void SimCluster::CalmPhase() {
   calm_ = true;
-  std::fill(side_.begin(), side_.end(), 0);
-  std::fill(slow_.begin(), slow_.end(), false);
+  cut_links_.clear();
   for (const auto& node : nodes_) {
-    if (!node->running()) {
-      node->Start(random_.Next64());
-      next_barrier_[node->id() - 1] = 1;
-    }
+    Host& host = HostOf(*node);
+    host.side = 0;
+    host.slow = false;
+    host.paused_until = 0;
+    if (!node->running()) Start(*node);
   }
   const uint64_t value_before = next_value_;
   for (int tick = 0; tick < kCalmTicks; ++tick) {
+    PassTime(kTickUs * 2);
     for (const auto& node : nodes_) {
+      node->core().OnTime(HostOf(*node).now_us());
       node->core().Tick();
       if (next_value_ == value_before && tick >= kProposeAtTick) Propose(*node);
       Settle(*node);
@@ -269,7 +271,28 @@ void SimCluster::CalmPhase() {
     DeliverAll();
     if (next_value_ != value_before && AllDone()) return;
   }
-  throw Violation("no progress although nothing is wrong any more");
+  throw Violation("no progress although nothing is wrong any more" + Describe());
+}
+
+std::string SimCluster::Describe() const {
+  std::string text;
+  for (const auto& node : nodes_) {
+    const raft::Raft& core = node->core();
+    text += "\n" + std::to_string(node->id()) + ": role " +
+            std::to_string(static_cast<int>(core.role())) + ", leader " +
+            std::to_string(core.leader()) + ", term " + std::to_string(core.term()) + ", log " +
+            std::to_string(core.log().first_index()) + " to " +
+            std::to_string(core.log().last_index()) + "@" + std::to_string(core.log().last_term()) +
+            ", commit " + std::to_string(core.commit_index()) + ", voters " +
+            raft::ToString(core.configuration()) + " as of " +
+            std::to_string(core.configuration_index()) + (core.installing() ? ", installing" : "");
+    for (const auto& [peer, progress] : core.progress()) {
+      text += "\n  follower " + std::to_string(peer) + ": state " +
+              std::to_string(static_cast<int>(progress.state())) + ", match " +
+              std::to_string(progress.match()) + ", next " + std::to_string(progress.next());
+    }
+  }
+  return text;
 }
 
 void SimCluster::DeliverAll() {
@@ -281,22 +304,29 @@ void SimCluster::DeliverAll() {
       to.core().Step(std::move(message));
       Settle(to);
     }
+    while (DeliverSnapshot()) {
+    }
     for (const auto& node : nodes_) {
+      if (node->installing()) node->FinishInstall(network_);
       while (node->has_read()) node->FinishRead();
       node->Sync(node->unsynced(), network_);
       Settle(*node);
       node->Apply(node->unapplied());
     }
-    if (network_.empty()) break;
+    if (network_.empty() && transits_.empty()) break;
   }
   checkers_.CheckLogMatching();
 }
 
-bool SimCluster::AllDone() const {
+bool SimCluster::AllDone() {
+  const raft::Configuration& last = checkers_.configurations().rbegin()->second;
+  if (last.joint()) return false;
   for (const auto& node : nodes_) {
+    if (!last.Contains(node->id())) continue;
     const bool done = node->core().commit_index() == checkers_.committed() &&
                       node->handed_out() == checkers_.committed() &&
-                      node->disk().last_index() == checkers_.committed();
+                      node->disk().last_index() == checkers_.committed() &&
+                      node->core().configuration() == last;
     if (!done) return false;
   }
   return true;

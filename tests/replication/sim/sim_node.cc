@@ -29,7 +29,24 @@ void DiskImage::TruncateBelow(uint64_t index) {
   }
 }
 
+raft::Configuration DiskImage::LastConfiguration() const {
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    if (entry->kind == raft::EntryKind::kConfiguration) {
+      return *raft::DecodeConfiguration(*entry->data);
+    }
+  }
+  return configuration;
+}
+
+void DiskImage::Reset(const raft::SnapshotMeta& meta) {
+  first_index = meta.index + 1;
+  previous_term = meta.term;
+  configuration = meta.configuration;
+  entries.clear();
+}
+
 void SimNode::Start(uint64_t seed) {
+  if (install_.has_value()) InstallOnDisk();
   raft::DurableState durable;
   durable.hard_state = disk_.hard_state;
   durable.log.first_index = disk_.first_index;
@@ -47,9 +64,10 @@ void SimNode::Start(uint64_t seed) {
   options_.seed = seed;
   handed_out_ = flushed_;
   core_ = std::make_unique<raft::Raft>(options_, std::move(durable));
+  configuration_index_ = core_->configuration_index();
 }
 
-void SimNode::Crash(size_t surviving) {
+void SimNode::Crash(size_t surviving, bool install_survives) {
   for (size_t i = 0; i < surviving && i < writes_.size(); ++i) {
     disk_.Write(writes_[i].hard_state, writes_[i].entries);
   }
@@ -57,6 +75,9 @@ void SimNode::Crash(size_t surviving) {
   writes_.clear();
   to_apply_.clear();
   reads_.clear();
+  snapshot_requests.clear();
+  received_.reset();
+  if (!install_survives) install_.reset();
   applied_.resize(flushed_);
   handed_out_ = flushed_;
 }
@@ -75,11 +96,23 @@ void SimNode::Drain(std::vector<pb::RaftMessage>& out) {
       handed_out_entries.push_back(std::move(entry));
     }
     for (const auto& read : ready.reads) reads_.push_back(read);
+    for (const auto& request : ready.snapshots_to_send) snapshot_requests.push_back(request);
+    if (ready.install.has_value()) {
+      OPENEFS_CHECK(received_.has_value() && received_->meta == *ready.install);
+      install_ = std::exchange(received_, std::nullopt);
+    }
+    if (ready.configuration.has_value()) NoteConfiguration(*ready.configuration);
     released_barriers.insert(released_barriers.end(), ready.barriers_released.begin(),
                              ready.barriers_released.end());
     dropped_barriers.insert(dropped_barriers.end(), ready.barriers_dropped.begin(),
                             ready.barriers_dropped.end());
   }
+}
+
+void SimNode::NoteConfiguration(const raft::Ready::ConfigurationNews& news) {
+  if (news.index < configuration_index_) ++rollbacks;
+  configuration_index_ = news.index;
+  configuration_news = news;
 }
 
 void SimNode::Sync(size_t count, std::vector<pb::RaftMessage>& out) {
@@ -103,12 +136,40 @@ void SimNode::Apply(size_t count) {
   core_->OnApplied(applied_.size());
 }
 
-// As the node does: what every voter has durable and this state machine has flushed.
-void SimNode::Compact() {
-  const uint64_t to = std::min<uint64_t>(core_->truncate_below(), flushed_);
-  if (to <= core_->log().first_index() || !writes_.empty()) return;
+void SimNode::Compact(bool beyond_need) {
+  const uint64_t to = beyond_need ? flushed_ : std::min(core_->truncate_below(), flushed_);
+  if (to <= core_->log().first_index() || !writes_.empty() || install_.has_value()) return;
   core_->Compact(to);
   disk_.TruncateBelow(to);
+}
+
+std::optional<Snapshot> SimNode::MakeSnapshot() const {
+  auto meta = core_->SnapshotAt(applied_.size());
+  if (!meta.has_value()) return std::nullopt;
+  return Snapshot{*std::move(meta), applied_};
+}
+
+bool SimNode::Receive(const Snapshot& snapshot) {
+  if (!core_->InstallSnapshot(snapshot.meta)) return false;
+  received_ = snapshot;
+  return true;
+}
+
+// First the state machine, then the log; what was handed to either before is in or gone.
+void SimNode::InstallOnDisk() {
+  went_back |= install_->meta.index < handed_out_;
+  applied_ = install_->state;
+  flushed_ = applied_.size();
+  disk_.Reset(install_->meta);
+  to_apply_.clear();
+  installed = std::exchange(install_, std::nullopt);
+}
+
+void SimNode::FinishInstall(std::vector<pb::RaftMessage>& out) {
+  Sync(unsynced(), out);
+  InstallOnDisk();
+  handed_out_ = flushed_;
+  core_->OnSnapshotInstalled(flushed_);
 }
 
 void SimNode::FinishRead() {

@@ -14,6 +14,12 @@
 
 namespace openefs::replication::sim {
 
+// A state machine here is the list of the entries it has applied.
+struct Snapshot {
+  raft::SnapshotMeta meta;
+  std::vector<raft::Entry> state;
+};
+
 // What a log holds, whole, as the checkers compare it.
 struct DiskImage {
   raft::HardState hard_state;
@@ -31,8 +37,11 @@ struct DiskImage {
     if (index < first_index || index > last_index()) return nullptr;
     return &entries[index - first_index];
   }
+  // Of a replica that starts from here.
+  raft::Configuration LastConfiguration() const;
   void Write(const std::optional<raft::HardState>& hard, const std::vector<raft::Entry>& added);
   void TruncateBelow(uint64_t index);
+  void Reset(const raft::SnapshotMeta& meta);
 };
 
 class SimNode {
@@ -51,8 +60,9 @@ class SimNode {
   }
 
   void Start(uint64_t seed);
-  // The first `surviving` of the unsynced writes happen to be on disk.
-  void Crash(size_t surviving);
+  // The first `surviving` of the unsynced writes happen to be on disk. A snapshot that was being
+  // installed is either not begun or carried through at the next start.
+  void Crash(size_t surviving, bool install_survives);
   bool running() const { return core_ != nullptr; }
 
   // Takes all that the core has to say; messages that may go out now are appended to `out`.
@@ -63,8 +73,16 @@ class SimNode {
   // Applies the next `count` committed entries.
   void Apply(size_t count);
   void Flush() { flushed_ = applied_.size(); }
-  void Compact();
+  // What nobody needs, or (`beyond_need`) what this state machine has flushed.
+  void Compact(bool beyond_need);
   void FinishRead();
+
+  // Of the state machine as it is; nothing if the core cannot tell its configuration.
+  std::optional<Snapshot> MakeSnapshot() const;
+  // A whole snapshot is here. False: the core does not want it.
+  bool Receive(const Snapshot& snapshot);
+  bool installing() const { return install_.has_value(); }
+  void FinishInstall(std::vector<pb::RaftMessage>& out);
 
   raft::Raft& core() { return *core_; }
   const raft::Raft& core() const { return *core_; }
@@ -75,15 +93,27 @@ class SimNode {
   const std::deque<raft::Entry>& to_apply() const { return to_apply_; }
   size_t unapplied() const { return to_apply_.size(); }
   bool has_read() const { return !reads_.empty(); }
+  // What a reader here sees once all that was handed out is applied.
   uint64_t handed_out() const { return handed_out_; }
+  const std::vector<raft::Entry>& applied() const { return applied_; }
 
   // News since the checkers looked; they empty these.
   std::vector<raft::Entry> handed_out_entries;
   std::vector<uint64_t> released_barriers;
   std::vector<uint64_t> dropped_barriers;
+  std::optional<Snapshot> installed;
+  bool went_back = false;  // a snapshot took the place of a later state
+  // For the network.
+  std::vector<raft::Ready::SnapshotRequest> snapshot_requests;
+  // For people.
+  std::optional<raft::Ready::ConfigurationNews> configuration_news;
   size_t disk_reads = 0;
+  size_t rollbacks = 0;  // of configurations
 
  private:
+  void InstallOnDisk();
+  void NoteConfiguration(const raft::Ready::ConfigurationNews& news);
+
   const NodeId id_;
   raft::RaftOptions options_;
   std::unique_ptr<raft::Raft> core_;
@@ -95,6 +125,9 @@ class SimNode {
   std::deque<raft::Entry> to_apply_;
   uint64_t handed_out_ = 0;
   std::deque<raft::Ready::LogRead> reads_;
+  std::optional<Snapshot> received_;  // the core said it wants it
+  std::optional<Snapshot> install_;   // the core said to install it
+  uint64_t configuration_index_ = 0;
 };
 
 }  // namespace openefs::replication::sim

@@ -9,11 +9,22 @@ namespace {
 std::string Text(const raft::Entry& entry) {
   std::string text = std::to_string(entry.index) + "@" + std::to_string(entry.term);
   if (entry.kind == raft::EntryKind::kNoOp) return text + "(no-op)";
+  if (entry.kind == raft::EntryKind::kConfiguration) {
+    return text + "(voters " + raft::ToString(*raft::DecodeConfiguration(*entry.data)) + ")";
+  }
   return text + "(" + (entry.data == nullptr ? "" : *entry.data) + ")";
 }
 
 std::string Place(uint64_t index, uint64_t term) {
   return std::to_string(index) + "@" + std::to_string(term);
+}
+
+// What a heartbeat carries and its answer echoes.
+std::string Numbers(const pb::RaftMessage& m) {
+  std::string text;
+  if (m.read_barrier() != 0) text += " barrier=" + std::to_string(m.read_barrier());
+  if (m.lease_time() != 0) text += " time=" + std::to_string(m.lease_time());
+  return text;
 }
 
 std::string ReplyText(const pb::RaftMessage& m) {
@@ -25,7 +36,7 @@ std::string ReplyText(const pb::RaftMessage& m) {
              Place(m.reject_hint(), m.log_term());
     case M::HEARTBEAT_REPLY:
       if (m.reject()) return " refused";
-      return m.read_barrier() == 0 ? "" : " barrier=" + std::to_string(m.read_barrier());
+      return Numbers(m);
     default:
       return m.reject() ? " no" : " yes";
   }
@@ -35,16 +46,16 @@ std::string RequestText(const pb::RaftMessage& m) {
   using M = pb::RaftMessage;
   std::string text;
   if (m.type() == M::PRE_VOTE || m.type() == M::VOTE) {
-    return " last=" + Place(m.log_index(), m.log_term());
+    return " last=" + Place(m.log_index(), m.log_term()) + (m.transfer() ? " transfer" : "");
   }
+  if (m.type() == M::TIMEOUT_NOW) return "";
   if (m.type() == M::APPEND) text = " after=" + Place(m.log_index(), m.log_term());
   text += " commit=" + std::to_string(m.commit());
   for (const pb::RaftEntry& e : m.entries()) {
     text += " " + Text({e.index(), e.term(), static_cast<raft::EntryKind>(e.kind()),
                         std::make_shared<const std::string>(e.data())});
   }
-  if (m.read_barrier() != 0) text += " barrier=" + std::to_string(m.read_barrier());
-  return text;
+  return text + Numbers(m);
 }
 
 std::string Text(const pb::RaftMessage& m) {
@@ -78,6 +89,14 @@ std::vector<std::string> Split(const std::string& text) {
   return words;
 }
 
+// "1,2,3"
+std::vector<NodeId> Ids(const std::string& text) {
+  std::vector<NodeId> ids;
+  std::istringstream in(text);
+  for (std::string id; std::getline(in, id, ',');) ids.push_back(std::stoul(id));
+  return ids;
+}
+
 std::pair<NodeId, NodeId> Link(const std::vector<std::string>& words) {
   if (words.size() < 2) return {0, 0};
   return {std::stoul(words[1]), std::stoul(words[1].substr(words[1].find("->") + 2))};
@@ -85,51 +104,45 @@ std::pair<NodeId, NodeId> Link(const std::vector<std::string>& words) {
 
 }  // namespace
 
+const std::map<std::string, Transcript::Command>& Transcript::Commands() {
+  static const auto* commands = new std::map<std::string, Command>{
+      {"lead", &Transcript::Lead},
+      {"cluster", &Transcript::Cluster},
+      {"tick", &Transcript::Tick},
+      {"campaign", &Transcript::Campaign},
+      {"propose", &Transcript::Propose},
+      {"barrier", &Transcript::Barrier},
+      {"time", &Transcript::Time},
+      {"configure", &Transcript::Configure},
+      {"transfer", &Transcript::Transfer},
+      {"deliver", &Transcript::Deliver},
+      {"lose", &Transcript::Deliver},
+      {"compact", &Transcript::Compact},
+      {"snapshot", &Transcript::SendSnapshot},
+      {"keep", &Transcript::Keep},
+      {"offer", &Transcript::Offer},
+      {"crash", &Transcript::Crash},
+      {"restart", &Transcript::Restart},
+      {"cut", &Transcript::Cut},
+      {"run", &Transcript::RunAll},
+  };
+  return *commands;
+}
+
 std::string Transcript::Run(const std::string& command) {
   const Words words = Split(command);
   const std::string& verb = words.at(0);
   out_.str("");
-  if (verb == "cluster") {
-    Cluster(std::stoul(words.at(1)), words.size() > 2 ? std::stoul(words[2]) : 1024);
-  } else if (verb == "tick") {
-    SimNode& node = Node(words.at(1));
-    for (int i = words.size() > 2 ? std::stoi(words[2]) : 1; i > 0; --i) {
-      node.core().Tick();
-      Settle(node);
-    }
-  } else if (verb == "campaign") {
-    Node(words.at(1)).core().Campaign();
-    Settle(Node(words.at(1)));
-  } else if (verb == "propose") {
-    std::vector<std::shared_ptr<const std::string>> batch;
-    for (size_t i = 2; i < words.size(); ++i) {
-      batch.push_back(std::make_shared<const std::string>(words[i]));
-    }
-    if (Node(words.at(1)).core().Propose(std::move(batch)) == 0) Say(words[1] + " refuses");
-    Settle(Node(words.at(1)));
-  } else if (verb == "barrier") {
-    Node(words.at(1)).core().ReadBarrier(std::stoul(words.at(2)));
-    Settle(Node(words.at(1)));
-  } else if (verb == "deliver" || verb == "lose") {
-    Deliver(Link(words).first, Link(words).second, verb == "lose");
+  if (const auto found = Commands().find(verb); found != Commands().end()) {
+    (this->*found->second)(words);
   } else if (verb == "persist") {
     Persist(Node(words.at(1)));
   } else if (verb == "apply") {
     Apply(Node(words.at(1)));
-  } else if (verb == "crash") {
-    Node(words.at(1)).Crash(0);
-    role_[Node(words[1]).id()] = "";
-  } else if (verb == "restart") {
-    Node(words.at(1)).Start(std::stoul(words[1]));
-    Settle(Node(words.at(1)));
-  } else if (verb == "cut") {
-    cuts_.insert(std::minmax<NodeId>(Node(words.at(1)).id(), Node(words.at(2)).id()));
+  } else if (verb == "install") {
+    Install(Node(words.at(1)));
   } else if (verb == "heal") {
     cuts_.clear();
-  } else if (verb == "run") {
-    constexpr int kRounds = 200;  // a script that never comes to rest is wrong
-    for (int i = 0; i < kRounds && RunOnce(); ++i) {
-    }
   } else if (verb == "status") {
     Status();
   } else {
@@ -138,24 +151,162 @@ std::string Transcript::Run(const std::string& command) {
   return out_.str();
 }
 
-void Transcript::Cluster(size_t count, size_t append_entries) {
+void Transcript::Cluster(const Words& words) {
   raft::RaftOptions options;
-  options.flight.max_append_entries = append_entries;
-  raft::Configuration initial;
-  for (NodeId id = 1; id <= count; ++id) initial.voters.push_back(id);
   options.heartbeat_ticks = 1;
   options.election_ticks = 5;
-  for (const NodeId id : initial.voters) {
+  raft::Configuration initial;
+  const NodeId count = std::stoul(words.at(1));
+  for (NodeId id = 1; id <= count; ++id) initial.voters.push_back(id);
+  for (size_t i = 2; i < words.size(); ++i) {
+    const std::string value = words[i].substr(words[i].find('=') + 1);
+    if (words[i].starts_with("voters=")) initial.voters = Ids(value);
+    if (words[i].starts_with("entries=")) options.flight.max_append_entries = std::stoul(value);
+    if (words[i] == "lease") options.lease = {.tick_us = 10, .max_drift_percent = 0};
+  }
+  for (NodeId id = 1; id <= count; ++id) {
     options.id = id;
-    nodes_.push_back(std::make_unique<SimNode>(id, options, initial));
+    const bool member = initial.IsVoter(id);
+    nodes_.push_back(
+        std::make_unique<SimNode>(id, options, member ? initial : raft::Configuration()));
     nodes_.back()->Start(id);
     role_[id] = RoleText(nodes_.back()->core());
+  }
+}
+
+void Transcript::Tick(const Words& words) {
+  SimNode& node = Node(words.at(1));
+  for (int i = words.size() > 2 ? std::stoi(words[2]) : 1; i > 0; --i) {
+    node.core().Tick();
+    Settle(node);
+  }
+}
+
+void Transcript::Campaign(const Words& words) {
+  Node(words.at(1)).core().Campaign();
+  Settle(Node(words.at(1)));
+}
+
+void Transcript::Lead(const Words& words) {
+  Campaign(words);
+  RunAll(words);
+  out_.str("");
+  const SimNode& node = Node(words.at(1));
+  Say(words[1] + " " + RoleText(node.core()) +
+      ", commit=" + std::to_string(node.core().commit_index()));
+}
+
+void Transcript::Propose(const Words& words) {
+  std::vector<std::shared_ptr<const std::string>> batch;
+  for (size_t i = 2; i < words.size(); ++i) {
+    batch.push_back(std::make_shared<const std::string>(words[i]));
+  }
+  if (Node(words.at(1)).core().Propose(std::move(batch)) == 0) Say(words[1] + " refuses");
+  Settle(Node(words.at(1)));
+}
+
+void Transcript::Barrier(const Words& words) {
+  raft::Raft& core = Node(words.at(1)).core();
+  if (words.size() > 3) core.OnTime(std::stoul(words[3]));
+  core.ReadBarrier(std::stoul(words.at(2)));
+  Settle(Node(words.at(1)));
+}
+
+void Transcript::Time(const Words& words) {
+  Node(words.at(1)).core().OnTime(std::stoul(words.at(2)));
+}
+
+void Transcript::Configure(const Words& words) {
+  raft::Configuration target;
+  target.voters = Ids(words.at(2));
+  if (words.size() > 3) target.learners = Ids(words[3]);
+  SimNode& node = Node(words.at(1));
+  if (node.core().ProposeConfiguration(std::move(target)) == 0) Say(words[1] + " refuses");
+  Settle(node);
+}
+
+void Transcript::Transfer(const Words& words) {
+  SimNode& node = Node(words.at(1));
+  if (!node.core().TransferLeadership(Node(words.at(2)).id())) Say(words[1] + " refuses");
+  Settle(node);
+}
+
+void Transcript::Deliver(const Words& words) {
+  Deliver(Link(words).first, Link(words).second, words[0] == "lose");
+}
+
+void Transcript::Compact(const Words& words) {
+  SimNode& node = Node(words.at(1));
+  node.Flush();
+  node.Compact(true);
+  Say(words[1] + " has a log from " + std::to_string(node.core().log().first_index()) + " on");
+}
+
+void Transcript::SendSnapshot(const Words& words) {
+  SimNode& from = Node(words.at(1));
+  SimNode& to = Node(words.at(2));
+  const auto snapshot = from.MakeSnapshot();
+  const bool cut = !to.running() || cuts_.contains(std::minmax<NodeId>(from.id(), to.id()));
+  const bool lost = words.size() > 3 || cut || !snapshot.has_value();
+  requests_.erase({from.id(), to.id()});
+  if (!lost) Offer(to, *snapshot);
+  from.core().OnSnapshotSent(to.id(), lost ? 0 : snapshot->meta.index);
+  Settle(from);
+}
+
+void Transcript::Keep(const Words& words) {
+  kept_[words.at(2)] = Node(words.at(1)).MakeSnapshot().value();
+}
+
+void Transcript::Offer(const Words& words) { Offer(Node(words.at(1)), kept_.at(words.at(2))); }
+
+void Transcript::Offer(SimNode& node, const Snapshot& snapshot) {
+  const std::string name = "a snapshot of " + Place(snapshot.meta.index, snapshot.meta.term);
+  const bool wanted = node.Receive(snapshot);
+  Say(std::to_string(node.id()) + (wanted ? " begins to install " : " does not want ") + name);
+  Settle(node);
+}
+
+void Transcript::Install(SimNode& node) {
+  node.FinishInstall(network_);
+  Say(std::to_string(node.id()) + " has installed " + std::to_string(node.applied().size()) +
+      ", voters " + raft::ToString(node.core().configuration()));
+  Settle(node);
+}
+
+void Transcript::Crash(const Words& words) {
+  SimNode& node = Node(words.at(1));
+  node.Crash(0, false);
+  role_[node.id()] = "";
+}
+
+void Transcript::Restart(const Words& words) {
+  Node(words.at(1)).Start(std::stoul(words[1]));
+  Settle(Node(words[1]));
+}
+
+void Transcript::Cut(const Words& words) {
+  cuts_.insert(std::minmax<NodeId>(Node(words.at(1)).id(), Node(words.at(2)).id()));
+}
+
+void Transcript::RunAll(const Words&) {
+  constexpr int kRounds = 200;  // a script that never comes to rest is wrong
+  for (int i = 0; i < kRounds && RunOnce(); ++i) {
   }
 }
 
 void Transcript::Settle(SimNode& node) {
   node.Drain(network_);
   NoteRole(node);
+  if (const auto news = std::exchange(node.configuration_news, std::nullopt)) {
+    Say(std::to_string(node.id()) + " has voters " + raft::ToString(news->configuration) +
+        " as of " + std::to_string(news->index) + (news->committed ? ", committed" : ""));
+  }
+  for (const auto& request : std::exchange(node.snapshot_requests, {})) {
+    requests_.insert({node.id(), request.follower});
+    Say(std::to_string(node.id()) + " is to send a snapshot to " +
+        std::to_string(request.follower));
+  }
   for (const uint64_t id : std::exchange(node.released_barriers, {})) {
     Say(std::to_string(node.id()) + " barrier " + std::to_string(id) + " holds once " +
         std::to_string(node.handed_out()) + " is applied");
@@ -211,15 +362,27 @@ void Transcript::Apply(SimNode& node) {
   Settle(node);
 }
 
+bool Transcript::AnswerRequests(SimNode& node) {
+  bool any = false;
+  for (const auto& [from, to] : std::set(requests_)) {
+    if (from != node.id()) continue;
+    any = true;
+    SendSnapshot({"", std::to_string(from), std::to_string(to)});
+  }
+  return any;
+}
+
 // False if there was nothing to do.
 bool Transcript::RunOnce() {
   bool busy = !network_.empty();
   Deliver(0, 0, false);
   for (const auto& node : nodes_) {
     if (!node->running()) continue;
-    busy |= node->unsynced() + node->unapplied() > 0;
+    busy |= node->unsynced() + node->unapplied() > 0 || node->installing();
     Persist(*node);
     Apply(*node);
+    if (node->installing()) Install(*node);
+    busy |= AnswerRequests(*node);
   }
   return busy;
 }
