@@ -69,14 +69,13 @@ absl::StatusOr<std::string> HashFile(const std::string& path, const SnapshotPace
   Sha256 hash;
   std::string chunk(kReadBytes, '\0');
   while (true) {
-    if (pace) {
-      if (auto status = pace(chunk.size()); !status.ok()) return status;
-    }
     const ssize_t got = ::read(fd, chunk.data(), chunk.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return Failed("read", path, std::strerror(errno));
     if (got == 0) return hash.Finish();
     hash.Add({chunk.data(), static_cast<size_t>(got)});
+    if (!pace) continue;
+    if (auto status = pace(static_cast<size_t>(got)); !status.ok()) return status;
   }
 }
 

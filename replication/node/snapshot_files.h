@@ -45,7 +45,7 @@ class SnapshotPaths {
   std::string base_;
 };
 
-// Asked for leave before `bytes` are read; an error ends the work (stopped, slowed down).
+// Told of every `bytes` that were read; waits as long as is due. An error ends the work.
 using SnapshotPace = std::function<absl::Status(size_t bytes)>;
 
 // Reads every file of a checkpoint in `directory`.
