@@ -1,62 +1,92 @@
 // `openefs cluster status`: who leads, what is down, what is degraded, for a person.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
-#include <future>
 #include <map>
 #include <memory>
-#include <optional>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/command.h"
 #include "cli/roles/cluster_connection.h"
+#include "cli/roles/replica_admin.h"
 #include "cli/roles/report.h"
-#include "common/rpc/channel.h"
 #include "control/system_client.h"
 
 namespace openefs::cli {
 namespace {
 
-constexpr int64_t kNodeTimeoutMs = 2'000;
-
-// Nothing when the node does not answer in time.
-std::optional<pb::MetadataNodeStatus> AskMetadataNode(rpc::Channel& channel) {
-  auto promise = std::make_shared<std::promise<absl::StatusOr<rpc::Message>>>();
-  auto answer = promise->get_future();
-  channel.Call(
-      rpc::Method::kMetadataStatus, {}, kNodeTimeoutMs,
-      [promise](absl::StatusOr<rpc::Message> reply) { promise->set_value(std::move(reply)); });
-  const absl::StatusOr<rpc::Message> reply = answer.get();
-  pb::MetadataNodeStatus status;
-  if (!reply.ok() || !status.ParseFromString(reply->header)) return std::nullopt;
-  return status;
+std::string DescribeMembers(const pb::MetadataNodeStatus::Group& group) {
+  std::string text = absl::StrCat("voters ", absl::StrJoin(group.voters(), ","));
+  if (group.voters_outgoing_size() > 0) {
+    absl::StrAppend(&text, " (were ", absl::StrJoin(group.voters_outgoing(), ","), ")");
+  }
+  if (group.learners_size() > 0) {
+    absl::StrAppend(&text, ", learners ", absl::StrJoin(group.learners(), ","));
+  }
+  if (!group.configuration_committed()) absl::StrAppend(&text, ", a change is under way");
+  return text;
 }
 
-std::string DescribeGroup(const pb::MetadataNodeStatus::Group& group) {
-  const std::string role = group.is_leader()     ? "leads"
-                           : group.leader() != 0 ? absl::StrCat("follows ", group.leader())
-                                                 : "no leader";
-  return absl::StrCat("group ", group.group(), ": ", role, ", term ", group.term(), ", applied ",
-                      group.applied_index(), " of ", group.last_index());
+// The followers that lack something, as their leader sees it.
+std::string DescribeLag(const pb::MetadataNodeStatus::Group& group) {
+  std::string text;
+  std::map<uint32_t, uint64_t> have;  // in order
+  for (const auto& [node, index] : group.match_index()) have[node] = index;
+  for (const auto& [node, index] : have) {
+    const auto& snapshots = group.need_snapshot();
+    const bool snapshot = std::find(snapshots.begin(), snapshots.end(), node) != snapshots.end();
+    if (snapshot) absl::StrAppend(&text, ", node ", node, " GETS A SNAPSHOT");
+    if (index >= group.commit_index() || snapshot) continue;
+    absl::StrAppend(&text, ", node ", node, " LAGS by ", group.last_index() - index);
+  }
+  return text;
 }
 
-// Returns how many of the replicas answered.
-int PrintMetadata(ClusterConnection& cluster) {
-  int answered = 0;
-  std::printf("metadata\n");
-  for (size_t i = 0; i < cluster.metadata_nodes.size(); ++i) {
-    const RoleAddress& node = cluster.metadata_nodes[i];
-    std::printf("  node %-3u %-8s %-22s", node.node_id, node.az.c_str(), node.address.c_str());
-    const std::optional<pb::MetadataNodeStatus> status = AskMetadataNode(*cluster.channels[i]);
-    if (!status) {
-      std::printf("  DOES NOT ANSWER\n");
+void PrintGroups(const ReplicaAdmin& admin) {
+  std::printf("metadata groups\n");
+  const auto views = admin.LeadersViews();
+  for (const GroupId id : admin.Groups()) {
+    const auto view = views.find(id);
+    if (view == views.end()) {
+      std::printf("  group %-3u NO LEADER\n", id);
       continue;
     }
-    ++answered;
-    for (const auto& group : status->groups()) std::printf("  %s;", DescribeGroup(group).c_str());
-    std::printf("\n");
+    const pb::MetadataNodeStatus::Group& group = view->second;
+    std::printf("  group %-3u node %u leads, term %llu, applied %llu of %llu, %s%s\n", id,
+                group.leader(), static_cast<unsigned long long>(group.term()),
+                static_cast<unsigned long long>(group.applied_index()),
+                static_cast<unsigned long long>(group.last_index()), DescribeMembers(group).c_str(),
+                DescribeLag(group).c_str());
   }
-  return answered;
+}
+
+std::string DescribeNode(const pb::MetadataNodeStatus& status) {
+  if (!status.failure().empty()) return absl::StrCat("OUT OF SERVICE: ", status.failure());
+  if (!status.formed()) return "waits for its peers, or to be added (cluster add-replica)";
+  std::string text = "in service";
+  for (const auto& peer : status.peers()) {
+    if (peer.connected() || peer.removed()) continue;
+    absl::StrAppend(&text, ", NO CONNECTION to node ", peer.node_id());
+    if (!peer.trouble().empty()) absl::StrAppend(&text, " (", peer.trouble(), ")");
+  }
+  return text;
+}
+
+// Whether a majority of the voters of every group can be there.
+bool PrintMetadata(const ReplicaAdmin& admin) {
+  std::printf("metadata nodes\n");
+  for (const auto& [node, address] : admin.addresses()) {
+    const auto status = admin.nodes().find(node);
+    const bool answers = status != admin.nodes().end();
+    std::printf("  node %-3u %-8s %-22s  %s\n", node, answers ? status->second.az().c_str() : "",
+                address.c_str(),
+                answers ? DescribeNode(status->second).c_str() : "DOES NOT ANSWER");
+  }
+  PrintGroups(admin);
+  const auto views = admin.LeadersViews();
+  return !views.empty() && views.size() == admin.Groups().size();
 }
 
 const char* Describe(pb::NodeStatus status) {
@@ -94,8 +124,8 @@ void PrintPlacementGroups(const pb::ClusterMap& map) {
   }
 }
 
-absl::Status PrintStatus(ClusterConnection& cluster) {
-  if (PrintMetadata(cluster) * 2 <= static_cast<int>(cluster.metadata_nodes.size())) {
+absl::Status PrintStatus(const ReplicaAdmin& admin, ClusterConnection& cluster) {
+  if (!PrintMetadata(admin)) {
     return absl::UnavailableError(
         "too few metadata replicas answer: the cluster waits until a majority is back");
   }
@@ -111,7 +141,9 @@ absl::Status PrintStatus(ClusterConnection& cluster) {
 int RunClusterStatus(const ClusterLocation& location) {
   absl::StatusOr<ClusterConnection> cluster = ConnectToCluster(location);
   if (!cluster.ok()) return ReportError(cluster.status());
-  const absl::Status status = PrintStatus(*cluster);
+  const absl::StatusOr<ReplicaAdmin> admin = ReplicaAdmin::Connect(location);
+  if (!admin.ok()) return ReportError(admin.status());
+  const absl::Status status = PrintStatus(*admin, *cluster);
   return status.ok() ? 0 : ReportError(status);
 }
 

@@ -20,6 +20,10 @@ void AddFsckCommand(CLI::App& app, int* exit_code);
 
 void AddClusterStatusCommand(CLI::App& cluster, int* exit_code);
 void AddClusterInitCommand(CLI::App& cluster, int* exit_code);
+void AddClusterAddReplicaCommand(CLI::App& cluster, int* exit_code);
+void AddClusterRemoveReplicaCommand(CLI::App& cluster, int* exit_code);
+void AddClusterReplaceReplicaCommand(CLI::App& cluster, int* exit_code);
+void AddClusterTransferCommand(CLI::App& cluster, int* exit_code);
 void AddFsCreateCommand(CLI::App& fs, int* exit_code);
 void AddFsListCommand(CLI::App& fs, int* exit_code);
 

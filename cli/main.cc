@@ -22,6 +22,10 @@ int main(int argc, char** argv) {
   cluster->require_subcommand(1);
   openefs::cli::AddClusterStatusCommand(*cluster, &exit_code);
   openefs::cli::AddClusterInitCommand(*cluster, &exit_code);
+  openefs::cli::AddClusterAddReplicaCommand(*cluster, &exit_code);
+  openefs::cli::AddClusterRemoveReplicaCommand(*cluster, &exit_code);
+  openefs::cli::AddClusterReplaceReplicaCommand(*cluster, &exit_code);
+  openefs::cli::AddClusterTransferCommand(*cluster, &exit_code);
 
   CLI::App* fs = app.add_subcommand("fs", "File systems of a cluster");
   fs->require_subcommand(1);

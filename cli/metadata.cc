@@ -14,9 +14,14 @@
 namespace openefs::cli {
 namespace {
 
+// Clients wait for a new leader as long as a hand-over takes, a few milliseconds; without a
+// successor that is up to date there is nothing to wait for.
+constexpr int64_t kHandOverMs = 2'000;
+
 class MetadataRole final : public RunningRole {
  public:
   ~MetadataRole() override {
+    if (service_) service_->HandOver(kHandOverMs);
     if (service_) service_->Stop();
     server_->Stop();
   }

@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "cli/roles/metadata_members.h"
 #include "common/config/role_config.h"
 #include "common/rpc/channel.h"
 
@@ -37,14 +38,14 @@ absl::StatusOr<ClusterConnection> ConnectToCluster(const ClusterLocation& locati
   if (!nodes.ok()) return nodes.status();
   ClusterConnection cluster;
   cluster.metadata_nodes = *std::move(nodes);
-  std::map<NodeId, std::unique_ptr<metadata::MetadataEndpoint>> endpoints;
+  std::map<NodeId, std::string> addresses;
   for (const RoleAddress& node : cluster.metadata_nodes) {
     cluster.channels.push_back(rpc::MakeChannel(node.address));
-    endpoints[node.node_id] = metadata::MakeRpcEndpoint(cluster.channels.back());
+    addresses[node.node_id] = node.address;
   }
   metadata::MetadataClientOptions options;
   options.patience_ms = kPatienceMs;
-  cluster.client = metadata::MakeMetadataClient(std::move(endpoints), options);
+  cluster.client = FollowMetadataMembers(addresses, options);
   return cluster;
 }
 

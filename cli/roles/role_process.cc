@@ -3,11 +3,11 @@
 #include <CLI/CLI.hpp>
 #include <utility>
 
+#include "cli/roles/metadata_members.h"
 #include "cli/roles/report.h"
 #include "cli/roles/shutdown.h"
 #include "common/log.h"
 #include "common/metrics/metrics_server.h"
-#include "common/rpc/channel.h"
 
 namespace openefs::cli {
 namespace {
@@ -49,11 +49,9 @@ void AddRoleCommand(CLI::App& app, Role role, const std::string& description, St
 
 std::unique_ptr<metadata::MetadataClient> ConnectToMetadata(
     const RoleConfig& config, const metadata::MetadataClientOptions& options) {
-  std::map<NodeId, std::unique_ptr<metadata::MetadataEndpoint>> endpoints;
-  for (const auto& node : config.metadata_nodes) {
-    endpoints[node.id] = metadata::MakeRpcEndpoint(rpc::MakeChannel(node.address));
-  }
-  return metadata::MakeMetadataClient(std::move(endpoints), options);
+  std::map<NodeId, std::string> addresses;
+  for (const auto& node : config.metadata_nodes) addresses[node.id] = node.address;
+  return FollowMetadataMembers(addresses, options);
 }
 
 }  // namespace openefs::cli

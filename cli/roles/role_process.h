@@ -33,7 +33,7 @@ using StartRole =
 void AddRoleCommand(CLI::App& app, Role role, const std::string& description, StartRole start,
                     int* exit_code);
 
-// A client of the metadata nodes that the configuration names.
+// A client of the metadata nodes that the configuration names, and of those that join later.
 std::unique_ptr<metadata::MetadataClient> ConnectToMetadata(
     const RoleConfig& config, const metadata::MetadataClientOptions& options = {});
 

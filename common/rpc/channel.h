@@ -23,6 +23,7 @@ enum class Method : uint32_t {
   kMetadataExecute = 1,   // SegmentRequest -> SegmentResponse
   kMetadataStatus = 2,    // empty -> MetadataStatus
   kMetadataCheck = 3,     // StoreCheckRequest -> StoreCheckStatus
+  kMetadataAdmin = 4,     // MetadataAdminRequest -> empty
   kRaftMessages = 10,     // RaftMessageBatch, one way
   kPeerHello = 11,        // PeerHello -> PeerWelcome
   kSnapshot = 12,         // SnapshotRequest + bytes -> SnapshotReply

@@ -10,6 +10,8 @@ const char* MethodName(Method method) {
       return "metadata_status";
     case Method::kMetadataCheck:
       return "metadata_check";
+    case Method::kMetadataAdmin:
+      return "metadata_admin";
     case Method::kRaftMessages:
       return "raft_messages";
     case Method::kSnapshot:

@@ -1,6 +1,7 @@
 #include "metadata/client/metadata_client.h"
 
 #include <algorithm>
+#include <iterator>
 #include <list>
 #include <map>
 #include <thread>
@@ -83,15 +84,16 @@ class Gate {
   int inside_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
-class RoutingClient final : public MetadataClient {
+class RoutingClient final : public GrowingMetadataClient {
  public:
   RoutingClient(std::map<NodeId, std::unique_ptr<MetadataEndpoint>> endpoints,
                 MetadataClientOptions options)
-      : endpoints_(std::move(endpoints)),
-        options_(options),
+      : options_(options),
         gate_(std::make_shared<Gate>(this)),
+        endpoints_(std::make_move_iterator(endpoints.begin()),
+                   std::make_move_iterator(endpoints.end())),
         scheduler_([this] { RunScheduler(); }) {
-    OPENEFS_CHECK(!endpoints_.empty());
+    OPENEFS_CHECK(!endpoints.empty());
   }
 
   ~RoutingClient() override {
@@ -129,29 +131,35 @@ class RoutingClient final : public MetadataClient {
     Attempt(call);
   }
 
+  void AddEndpoint(NodeId node, std::unique_ptr<MetadataEndpoint> endpoint) override {
+    MutexLock lock(mu_);
+    endpoints_.try_emplace(node, std::move(endpoint));
+  }
+
  private:
   static int64_t NowMs() { return SystemClock::Get()->MonotonicMs(); }
 
   // Sends the request to the node that should lead. Without mu_: an endpoint may answer at once.
   void Attempt(const CallPtr& call) ABSL_LOCKS_EXCLUDED(mu_) {
     uint32_t attempt = 0;
-    NodeId target = 0;
+    MetadataEndpoint* endpoint = nullptr;  // once there, an endpoint stays
     {
       MutexLock lock(mu_);
       if (!call->done) return;
       attempt = ++call->attempt;
-      target = call->target = Leader(call->request->group());
+      call->target = Leader(call->request->group());
+      endpoint = endpoints_.find(call->target)->second.get();
       call->attempt_ends_ms = NowMs() + options_.attempt_timeout_ms;
     }
-    endpoints_.find(target)->second->Execute(std::make_unique<pb::SegmentRequest>(*call->request),
-                                             [gate = gate_, call, attempt](Response response) {
-                                               RoutingClient* client = gate->Enter();
-                                               if (client == nullptr) return;
-                                               Completion completion = client->OnAnswer(
-                                                   call, attempt, std::move(response));
-                                               gate->Leave();
-                                               std::move(completion).Run();
-                                             });
+    endpoint->Execute(std::make_unique<pb::SegmentRequest>(*call->request),
+                      [gate = gate_, call, attempt](Response response) {
+                        RoutingClient* client = gate->Enter();
+                        if (client == nullptr) return;
+                        Completion completion =
+                            client->OnAnswer(call, attempt, std::move(response));
+                        gate->Leave();
+                        std::move(completion).Run();
+                      });
   }
 
   Completion OnAnswer(const CallPtr& call, uint32_t attempt, Response response)
@@ -290,12 +298,12 @@ class RoutingClient final : public MetadataClient {
   }
 
   // Constant.
-  const std::map<NodeId, std::unique_ptr<MetadataEndpoint>> endpoints_;
   const MetadataClientOptions options_;
   const std::shared_ptr<Gate> gate_;
 
   Mutex mu_;
   CondVar wake_;
+  std::map<NodeId, std::unique_ptr<MetadataEndpoint>> endpoints_ ABSL_GUARDED_BY(mu_);
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::list<CallPtr> outstanding_ ABSL_GUARDED_BY(mu_);
   std::multimap<int64_t, CallPtr> retries_ ABSL_GUARDED_BY(mu_);  // by when
@@ -307,7 +315,7 @@ class RoutingClient final : public MetadataClient {
 
 }  // namespace
 
-std::unique_ptr<MetadataClient> MakeMetadataClient(
+std::unique_ptr<GrowingMetadataClient> MakeMetadataClient(
     std::map<NodeId, std::unique_ptr<MetadataEndpoint>> endpoints, MetadataClientOptions options) {
   return std::make_unique<RoutingClient>(std::move(endpoints), options);
 }

@@ -53,6 +53,13 @@ class MetadataClient {
   virtual void Execute(std::unique_ptr<pb::SegmentRequest> request, SegmentCallback done) = 0;
 };
 
+// One whose nodes may become more.
+class GrowingMetadataClient : public MetadataClient {
+ public:
+  // A node that has joined since; one that is known already stays as it is. Any thread.
+  virtual void AddEndpoint(NodeId node, std::unique_ptr<MetadataEndpoint> endpoint) = 0;
+};
+
 struct MetadataClientOptions {
   int64_t patience_ms = 20'000;  // then the NFS client hears NFS4ERR_DELAY
   int64_t attempt_timeout_ms = 5'000;
@@ -60,7 +67,7 @@ struct MetadataClientOptions {
 };
 
 // `endpoints` by metadata node id.
-std::unique_ptr<MetadataClient> MakeMetadataClient(
+std::unique_ptr<GrowingMetadataClient> MakeMetadataClient(
     std::map<NodeId, std::unique_ptr<MetadataEndpoint>> endpoints, MetadataClientOptions options);
 
 }  // namespace openefs::metadata

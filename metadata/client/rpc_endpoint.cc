@@ -11,9 +11,9 @@ namespace {
 // Longer than any attempt of a client: it is the client that gives up first.
 constexpr int64_t kCallTimeoutMs = 30'000;
 
-// What a failed call means. The channel's own UNAVAILABLE may hide a request that arrived; the
-// service says RESOURCE_EXHAUSTED, as the channel does for what it never sent, where it did
-// nothing.
+// What a failed call means. The channel's own UNAVAILABLE may hide a request that arrived, unless
+// the channel knows that it never left; the service says RESOURCE_EXHAUSTED, as the channel does
+// for what it never sent, where it did nothing.
 absl::Status Meaning(const absl::Status& failure) {
   switch (failure.code()) {
     case absl::StatusCode::kFailedPrecondition:
@@ -21,6 +21,9 @@ absl::Status Meaning(const absl::Status& failure) {
       return failure;
     case absl::StatusCode::kResourceExhausted:
       return absl::UnavailableError(failure.message());
+    case absl::StatusCode::kUnavailable:
+      if (rpc::WasNotSent(failure)) return absl::UnavailableError(failure.message());
+      return absl::UnknownError(failure.message());
     default:
       return absl::UnknownError(failure.message());
   }

@@ -59,7 +59,7 @@ class Service final : public MetadataService {
 
   void Execute(std::unique_ptr<pb::SegmentRequest> request, SegmentCallback done) override {
     if (!serving_.load(std::memory_order_acquire)) {
-      return done(absl::UnavailableError("the metadata service is not running"));
+      return done(NotRunning());
     }
     const size_t bytes = request->ByteSizeLong();
     if (absl::Status sound = CheckRequest(*request, bytes); !sound.ok()) return done(sound);
@@ -74,6 +74,7 @@ class Service final : public MetadataService {
     MetadataStatus status;
     status.node_id = options_.node_id;
     status.az = options_.az;
+    status.cluster_id = options_.cluster_id;
     if (!serving_.load(std::memory_order_acquire)) return status;
     status.node = node_->State();
     for (GroupId group : options_.groups) status.groups.push_back(node_->Status(group));
@@ -92,7 +93,24 @@ class Service final : public MetadataService {
     return check_.Begin([&group] { return group->second->Snapshot(); });
   }
 
+  void ChangeMembers(GroupId group, replication::MemberChange change,
+                     replication::MemberCallback done) override {
+    if (!serving_.load(std::memory_order_acquire)) return done(NotRunning());
+    node_->ChangeMembers(group, std::move(change), std::move(done));
+  }
+  void TransferLeadership(GroupId group, NodeId to, replication::MemberCallback done) override {
+    if (!serving_.load(std::memory_order_acquire)) return done(NotRunning());
+    node_->TransferLeadership(group, to, std::move(done));
+  }
+  void HandOver(int64_t timeout_ms) override {
+    if (serving_.load(std::memory_order_acquire)) node_->HandOver(timeout_ms);
+  }
+
  private:
+  static absl::Status NotRunning() {
+    return absl::UnavailableError("the metadata service is not running");
+  }
+
   absl::Status OpenStores() {
     absl::StatusOr<std::unique_ptr<StoreDirectory>> directory = StoreDirectory::Open(
         options_.directory, {{"role", "metadata"},

@@ -40,6 +40,7 @@ struct MetadataServiceOptions {
 struct MetadataStatus {
   NodeId node_id = 0;
   std::string az;
+  std::string cluster_id;
   replication::NodeState node;
   std::vector<replication::GroupStatus> groups;
 };
@@ -63,14 +64,21 @@ class MetadataService {
   // on a snapshot of what this replica has applied, leader or not. INVALID_ARGUMENT: no such group
   // here; the rest as LiveCheck (live_check.h).
   virtual absl::StatusOr<pb::StoreCheckStatus> CheckStore(const pb::StoreCheckRequest& request) = 0;
+
+  // As ReplicaNode's.
+  virtual void ChangeMembers(GroupId group, replication::MemberChange change,
+                             replication::MemberCallback done) = 0;
+  virtual void TransferLeadership(GroupId group, NodeId to, replication::MemberCallback done) = 0;
+  // Before a clean Stop, while it still serves.
+  virtual void HandOver(int64_t timeout_ms) = 0;
 };
 
 std::unique_ptr<MetadataService> MakeMetadataService(MetadataServiceOptions options,
                                                      replication::Transport* transport,
                                                      const Clock* clock);
 
-// Registers kMetadataExecute, kMetadataStatus and kMetadataCheck; `service` must outlive the
-// server.
+// Registers kMetadataExecute, kMetadataStatus, kMetadataCheck and kMetadataAdmin; `service` must
+// outlive the server.
 void ServeMetadata(MetadataService* service, rpc::Server* server);
 
 }  // namespace openefs::metadata

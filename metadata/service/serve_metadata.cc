@@ -1,5 +1,7 @@
 // The service's side of the calls from other processes; rpc_endpoint.cc is the other.
+#include <map>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "common/rpc/channel.h"
@@ -42,6 +44,36 @@ void FillGroup(const replication::GroupStatus& status, pb::MetadataNodeStatus::G
   for (const auto& [node, index] : status.match_index) {
     (*group->mutable_match_index())[node] = index;
   }
+  for (const auto& follower : status.followers) {
+    if (follower.needs_snapshot) group->add_need_snapshot(follower.node);
+  }
+  const replication::raft::Configuration& members = status.configuration;
+  group->mutable_voters()->Assign(members.voters.begin(), members.voters.end());
+  group->mutable_voters_outgoing()->Assign(members.voters_outgoing.begin(),
+                                           members.voters_outgoing.end());
+  group->mutable_learners()->Assign(members.learners.begin(), members.learners.end());
+  group->set_configuration_committed(status.configuration_committed);
+}
+
+void FillNode(const replication::NodeState& node, pb::MetadataNodeStatus* answer) {
+  answer->set_incarnation(node.incarnation);
+  answer->set_formed(node.formed);
+  answer->set_failure(std::string(node.fatal.message()));
+  std::map<NodeId, pb::MetadataNodeStatus::Peer> peers;
+  for (const pb::ReplicaMember& member : node.members) {
+    pb::MetadataNodeStatus::Peer& peer = peers[member.node_id()];
+    peer.set_node_id(member.node_id());
+    peer.set_address(member.address());
+    peer.set_az(member.az());
+    peer.set_removed(member.removed());
+  }
+  for (const replication::NodeState::Peer& view : node.peers) {
+    pb::MetadataNodeStatus::Peer& peer = peers[view.node];
+    peer.set_node_id(view.node);
+    peer.set_connected(view.connected);
+    peer.set_trouble(view.trouble);
+  }
+  for (auto& [id, peer] : peers) *answer->add_peers() = std::move(peer);
 }
 
 void ServeStatus(const MetadataService* service, rpc::ReplyCallback reply) {
@@ -49,6 +81,8 @@ void ServeStatus(const MetadataService* service, rpc::ReplyCallback reply) {
   pb::MetadataNodeStatus answer;
   answer.set_node_id(status.node_id);
   answer.set_az(status.az);
+  answer.set_cluster_id(status.cluster_id);
+  FillNode(status.node, &answer);
   for (const replication::GroupStatus& group : status.groups) {
     FillGroup(group, answer.add_groups());
   }
@@ -69,12 +103,47 @@ void ServeCheck(MetadataService* service, const rpc::Message& message, rpc::Repl
   reply(std::move(answer));
 }
 
+replication::MemberChange ChangeOf(const pb::MetadataAdminRequest& request) {
+  replication::MemberChange change;
+  if (request.has_add()) {
+    change.add.set_node_id(request.add().node_id());
+    change.add.set_incarnation(request.add().incarnation());
+    change.add.set_address(request.add().address());
+    change.add.set_az(request.add().az());
+    change.add.set_replaces(request.add().replaces());
+  } else {
+    change.remove = request.remove().node_id();
+  }
+  return change;
+}
+
+void ServeAdmin(MetadataService* service, const rpc::Message& message, rpc::ReplyCallback reply) {
+  pb::MetadataAdminRequest request;
+  const bool parsed = request.ParseFromString(message.header);
+  if (!parsed || request.what_case() == pb::MetadataAdminRequest::WHAT_NOT_SET) {
+    return reply(absl::InvalidArgumentError("the request does not parse"));
+  }
+  auto done = [reply = std::move(reply)](absl::Status status) mutable {
+    if (!status.ok()) return reply(ToWire(status));
+    reply(rpc::Message());
+  };
+  if (request.has_transfer()) {
+    service->TransferLeadership(request.group(), request.transfer().to(), std::move(done));
+  } else {
+    service->ChangeMembers(request.group(), ChangeOf(request), std::move(done));
+  }
+}
+
 }  // namespace
 
 void ServeMetadata(MetadataService* service, rpc::Server* server) {
   server->Register(rpc::Method::kMetadataExecute,
                    [service](rpc::Message message, rpc::ReplyCallback reply) {
                      ServeExecute(service, message, std::move(reply));
+                   });
+  server->Register(rpc::Method::kMetadataAdmin,
+                   [service](rpc::Message message, rpc::ReplyCallback reply) {
+                     ServeAdmin(service, message, std::move(reply));
                    });
   server->Register(rpc::Method::kMetadataStatus, [service](rpc::Message, rpc::ReplyCallback reply) {
     ServeStatus(service, std::move(reply));

@@ -16,20 +16,19 @@ constexpr size_t kMaxApplyEntries = 1024;
 Applier::Applier(GroupId group, StateMachine* machine, Inbox* inbox)
     : group_(group), machine_(machine), inbox_(inbox), applied_(machine->AppliedIndex()) {}
 
-void Applier::Start() {
-  thread_ = std::thread([this] { Run(); });
+void Applier::Start(ApplierPool* pool) {
+  MutexLock lock(mu_);
+  pool_ = pool;
+  in_line_ = !queue_.empty();
+  if (in_line_) pool_->Schedule(this);
 }
 
 void Applier::Stop() {
-  {
-    MutexLock lock(mu_);
-    stop_ = true;
-  }
-  work_.Signal();
-  if (thread_.joinable()) thread_.join();
   std::deque<ApplyTask> left;
   {
     MutexLock lock(mu_);
+    stop_ = true;
+    while (in_line_) out_of_line_.Wait(mu_);
     left.swap(queue_);
   }
   for (ApplyTask& task : left) Drop(task);
@@ -37,22 +36,15 @@ void Applier::Stop() {
 
 void Applier::Submit(ApplyTask task) {
   ++submitted_;
-  bool wake;
-  {
-    MutexLock lock(mu_);
-    queue_.push_back(std::move(task));
-    wake = std::exchange(waiting_, false);
-  }
-  if (wake) work_.Signal();
+  MutexLock lock(mu_);
+  queue_.push_back(std::move(task));
+  if (pool_ == nullptr || in_line_ || stop_) return;
+  in_line_ = true;
+  pool_->Schedule(this);
 }
 
 std::vector<ApplyTask> Applier::Take() {
   MutexLock lock(mu_);
-  while (queue_.empty() && !stop_) {
-    waiting_ = true;
-    work_.Wait(mu_);
-  }
-  waiting_ = false;
   std::vector<ApplyTask> tasks;
   size_t entries = 0;
   while (!stop_ && !queue_.empty() && entries < kMaxApplyEntries) {
@@ -60,26 +52,20 @@ std::vector<ApplyTask> Applier::Take() {
     tasks.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
+  if (tasks.empty()) {
+    in_line_ = false;
+    out_of_line_.SignalAll();
+  }
   return tasks;
 }
 
-void Applier::Run() {
-  while (true) {
-    std::vector<ApplyTask> tasks = Take();
-    if (tasks.empty()) return;
-    const size_t count = tasks.size();
-    Carry(std::move(tasks));
-    done_.fetch_add(count, std::memory_order_release);
-  }
-}
-
 bool Applier::RunQueued() {
-  if (Idle()) return false;  // submitted by this very thread, so nothing comes meanwhile
   std::vector<ApplyTask> tasks = Take();
+  if (tasks.empty()) return false;  // out of line: Stop may have returned, nothing is left to touch
   const size_t count = tasks.size();
   Carry(std::move(tasks));
   done_.fetch_add(count, std::memory_order_release);
-  return count > 0;
+  return true;
 }
 
 // Entries of consecutive tasks become one Apply, up to a task that has more to do than entries.

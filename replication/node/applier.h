@@ -1,4 +1,4 @@
-// Applier: the thread of one group that feeds its state machine.
+// Applier: feeds one group's state machine, on the threads of an ApplierPool.
 #pragma once
 
 #include <atomic>
@@ -6,12 +6,12 @@
 #include <deque>
 #include <memory>
 #include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "common/ids.h"
 #include "common/mutex.h"
+#include "replication/node/applier_pool.h"
 #include "replication/node/inbox.h"
 #include "replication/node/snapshot_files.h"
 #include "replication/node/snapshot_step.h"
@@ -58,12 +58,12 @@ class Applier {
   Applier(GroupId group, StateMachine* machine, Inbox* inbox);
   ~Applier() { Stop(); }
 
-  void Start();
-  // In place of Start, for the simulator, which has one thread: carries out what is queued, as one
-  // turn of the thread would. False: nothing was.
+  void Start(ApplierPool* pool);
+  // One turn, by a thread of the pool, or by the simulator in place of Start: carries out what is
+  // queued, up to a limit. False: nothing was; it is out of the pool's line.
   bool RunQueued();
-  // Finishes the Apply under way; what is queued is dropped: contexts as UNKNOWN, barriers as
-  // UNAVAILABLE.
+  // Finishes the Apply under way, before the pool stops; what is queued is dropped: contexts as
+  // UNKNOWN, barriers as UNAVAILABLE.
   void Stop();
 
   // Loop thread.
@@ -75,7 +75,6 @@ class Applier {
   uint64_t applied_index() const { return applied_.load(std::memory_order_acquire); }
 
  private:
-  void Run();
   std::vector<ApplyTask> Take();
   void Carry(std::vector<ApplyTask> tasks);
   void Apply(std::vector<ApplyTask::Item> items);
@@ -98,16 +97,15 @@ class Applier {
   std::atomic<uint64_t> done_{0};
   std::atomic<uint64_t> applied_;
 
-  // Applier thread only.
+  // The thread whose turn it is.
   bool failed_ = false;
 
   Mutex mu_;
-  CondVar work_;
+  CondVar out_of_line_;
   std::deque<ApplyTask> queue_ ABSL_GUARDED_BY(mu_);
-  bool waiting_ ABSL_GUARDED_BY(mu_) = false;
+  ApplierPool* pool_ ABSL_GUARDED_BY(mu_) = nullptr;
+  bool in_line_ ABSL_GUARDED_BY(mu_) = false;  // waits for a thread of the pool, or has one
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
-
-  std::thread thread_;
 };
 
 }  // namespace openefs::replication

@@ -52,8 +52,8 @@ Group::Group(GroupId id, raft::RaftOptions options, raft::DurableState durable,
       applied_metric_(metrics::GetGauge("openefs_raft_applied_index", "Last entry applied.",
                                         GroupLabels(options.id, id))) {}
 
-void Group::Start() {
-  applier_.Start();
+void Group::Start(ApplierPool* pool) {
+  applier_.Start(pool);
   StartWithoutThread();
 }
 
@@ -66,8 +66,29 @@ void Group::Stop() {
   applier_.Stop();
 }
 
+void Group::Add(Proposal proposal) {
+  Wake();
+  proposals_.push_back(std::move(proposal));
+}
+
+void Group::Add(BarrierCallback done) {
+  Wake();
+  barriers_.push_back(std::move(done));
+}
+
 void Group::Step(pb::RaftMessage message) {
+  if (!LetsSleep(message)) Wake();
   if (!failed_) core_.Step(std::move(message));
+}
+
+void Group::Add(MemberRequest request) {
+  if (failed_) return request.done(absl::UnavailableError("this replica has stopped"));
+  Wake();
+  if (request.transfer) {
+    membership_.Transfer(request.transfer_to, std::move(request.done));
+  } else {
+    membership_.Change(std::move(request.change), std::move(request.done));
+  }
 }
 
 void Group::Tick() {
@@ -75,6 +96,7 @@ void Group::Tick() {
   if (failed_) return;
   core_.Tick();
   snapshots_.Tick();
+  membership_.Tick(core_);
 }
 
 void Group::OnPersisted(uint64_t write_id) {
@@ -103,6 +125,7 @@ void Group::LimitLog(uint64_t below, uint64_t below_anyway) {
 void Group::Fail(const absl::Status& why) {
   if (failed_) return;
   failed_ = true;
+  quiet_ = false;
   for (Pending& pending : pending_) {
     pending.context->OnDropped(absl::UnknownError(why.message()));
   }
@@ -111,6 +134,7 @@ void Group::Fail(const absl::Status& why) {
     for (BarrierCallback& done : round.waiting) done(absl::UnavailableError(why.message()));
   }
   rounds_.clear();
+  membership_.Drop(why);
   DropWaiting();
   if (std::exchange(announced_term_, 0) != 0) {
     ApplyTask task;
@@ -130,11 +154,15 @@ void Group::Process(LoopOutput& out) {
   NoteLeadership();
   AppendProposals();
   StartBarrierRound();
+  membership_.Advance(core_);
   while (core_.HasReady()) {
     HandOut(core_.TakeReady(), out);
     StartBarrierRound();
+    membership_.Advance(core_);
   }
   if (std::exchange(ticked_, false) && !held_.empty()) applier_.Submit({.items = TakeHeld()});
+  // After the core's: a heartbeat behind a QUIET would wake the follower again.
+  for (pb::RaftMessage& message : std::exchange(to_say_, {})) out.outbox->Add(std::move(message));
   NoteRole();
   snapshots_.Process(out.writes);
   if (bytes_since_flush_ >= flush_log_bytes_) RequestFlush();
@@ -212,6 +240,9 @@ void Group::HandOut(raft::Ready ready, LoopOutput& out) {
     snapshots_.Install(*ready.install);
   }
   DropRounds(ready.barriers_dropped);
+  if (ready.configuration.has_value()) {
+    out.configurations.push_back({id_, *std::move(ready.configuration)});
+  }
 }
 
 void Group::HandOutWrites(raft::Ready& ready, LoopOutput& out) {
@@ -317,8 +348,7 @@ void Group::MaybeTruncate(LoopOutput& out) {
   if (core_.installing()) return;
   const uint64_t to = std::min({WantedTruncation(), flushed_index_, applier_.applied_index()});
   const uint64_t first = core_.log().first_index();
-  const bool worth_it =
-      to == flushed_index_ || to >= first + kTruncateStep || limit_below_ > first;
+  const bool worth_it = to == flushed_index_ || to >= first + kTruncateStep || limit_below_ > first;
   if (to <= first || !worth_it) return;
   core_.OnApplied(applier_.applied_index());
   WriteTask task;
@@ -361,8 +391,13 @@ GroupStatus Group::Status() const {
   status.applied_index = applier_.applied_index();
   status.last_index = core_.log().last_index();
   status.first_index = core_.log().first_index();
+  status.configuration = core_.configuration();
+  status.configuration_committed = core_.configuration_committed();
+  status.quiet = quiet_;
   for (const auto& [node, progress] : core_.progress()) {
     status.match_index[node] = progress.match();
+    status.followers.push_back(
+        {node, progress.match(), progress.state() == raft::Progress::State::kSnapshot});
   }
   return status;
 }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,16 +17,23 @@
 #include "replication/node/group_snapshots.h"
 #include "replication/node/inbox.h"
 #include "replication/node/log_writer.h"
+#include "replication/node/membership.h"
 #include "replication/node/outbox.h"
 #include "replication/node/replica_node.h"
 #include "replication/raft/raft.h"
 
 namespace openefs::replication {
 
+struct ConfigurationChange {
+  GroupId group = 0;
+  raft::Ready::ConfigurationNews news;
+};
+
 // What the groups of a node produce in one turn of the loop.
 struct LoopOutput {
   std::vector<WriteTask> writes;
   std::vector<ReadEntries> reads;  // entries still to be read
+  std::vector<ConfigurationChange> configurations;
   Outbox* outbox = nullptr;
 };
 
@@ -35,7 +43,7 @@ class Group {
         Inbox* inbox, uint64_t flush_log_bytes, GroupSnapshots::Options snapshots = {});
 
   // Begins to apply. A lone voter need not wait for an election.
-  void Start();
+  void Start(ApplierPool* pool);
   // In place of Start, for the simulator: no thread is made; ApplyQueued does the applier's work
   // and returns false if there was none.
   void StartWithoutThread();
@@ -44,11 +52,17 @@ class Group {
   void Stop();
 
   // ---- input; Process then acts on all of it at once ----
-  void Add(Proposal proposal) { proposals_.push_back(std::move(proposal)); }
-  void Add(BarrierCallback done) { barriers_.push_back(std::move(done)); }
+  void Add(Proposal proposal);
+  void Add(BarrierCallback done);
+  void Add(MemberRequest request);
   void Step(pb::RaftMessage message);
   void Tick();
   void OnPersisted(uint64_t write_id);
+  void OnQuiet(const pb::RaftMessage& message);
+  // Heartbeats are wanted again; anything that is asked of the group wakes it too.
+  void Wake();
+  // The leader's node is gone, and the group was quiet for at least this many ticks of its silence.
+  void WakeAfter(int ticks);
   void OnEntriesRead(ReadEntries read);
   void OnFlushed(uint64_t index);
   void OnSnapshotInstalled();
@@ -68,6 +82,10 @@ class Group {
   bool failed() const { return failed_; }
   uint64_t applied_index() const { return applier_.applied_index(); }
 
+  // With every tick of one that is awake: goes quiet if nothing is outstanding among those alive.
+  void MaybeGoQuiet(const std::function<bool(NodeId)>& alive);
+  bool quiet() const { return quiet_; }
+
   GroupId id() const { return id_; }
   GroupStatus Status() const;
   const raft::Raft& core() const { return core_; }  // for checkers
@@ -85,6 +103,10 @@ class Group {
     uint64_t id = 0;
     std::vector<BarrierCallback> waiting;
   };
+
+  bool NothingOutstanding() const;
+  pb::RaftMessage Say(pb::RaftMessage::Type type, NodeId to) const;
+  static bool LetsSleep(const pb::RaftMessage& message);
 
   void NoteLeadership();
   void NoteRole();
@@ -108,6 +130,7 @@ class Group {
   raft::Raft core_;
   Applier applier_;
   GroupSnapshots snapshots_;
+  Membership membership_;
   bool failed_ = false;
 
   // Input since the last Process.
@@ -130,6 +153,10 @@ class Group {
   uint64_t flushed_index_ = 0;
   uint64_t limit_below_ = 0;  // see LimitLog
   uint64_t limit_anyway_ = 0;
+
+  bool quiet_ = false;
+  int idle_ticks_ = 0;
+  std::vector<pb::RaftMessage> to_say_;  // to other nodes' groups, past the core
 
   // What was logged last.
   raft::Role noted_role_ = raft::Role::kFollower;

@@ -46,6 +46,10 @@ bool Inbox::AddBarrier(BarrierRequest&& request) {
   return With([&](LoopInput& in) { in.barriers.push_back(std::move(request)); });
 }
 
+bool Inbox::AddMembers(MemberRequest&& request) {
+  return With([&](LoopInput& in) { in.members.push_back(std::move(request)); });
+}
+
 void Inbox::AddBatch(pb::RaftMessageBatch batch) {
   size_t bytes = 0;
   for (const pb::RaftMessage& message : batch.messages()) bytes += EntryBytes(message);

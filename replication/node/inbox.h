@@ -15,6 +15,7 @@
 #include "common/mutex.h"
 #include "proto/raft.pb.h"
 #include "replication/node/in_flight.h"
+#include "replication/node/membership.h"
 #include "replication/node/state_machine.h"
 #include "replication/node/transport.h"
 #include "replication/raft/raft.h"
@@ -33,6 +34,14 @@ struct Proposal {
 struct BarrierRequest {
   GroupId group = 0;
   BarrierCallback done;
+};
+
+struct MemberRequest {
+  GroupId group = 0;
+  MemberChange change;
+  bool transfer = false;  // instead of a change
+  NodeId transfer_to = 0;
+  MemberCallback done;
 };
 
 struct PersistedWrite {
@@ -98,6 +107,7 @@ struct LoopInput {
   std::vector<HelloAnswer> welcomes;
   std::vector<Proposal> proposals;
   std::vector<BarrierRequest> barriers;
+  std::vector<MemberRequest> members;
   std::vector<PersistedWrite> persisted;
   std::vector<ReadEntries> reads;
   std::vector<FlushedIndex> flushed;
@@ -113,6 +123,7 @@ class Inbox {
   // False once Close was called; what was offered is then left as it is.
   bool AddProposal(Proposal&& proposal);
   bool AddBarrier(BarrierRequest&& request);
+  bool AddMembers(MemberRequest&& request);
 
   // Dropped beyond the limits, as on a network.
   void AddBatch(pb::RaftMessageBatch batch);

@@ -20,6 +20,7 @@ constexpr int64_t kAbsentAfterMs = 3'000;
 // A process that was killed and started again is refused until its earlier session is silent. Only
 // what lasts longer than that is a copy.
 constexpr int kRivalSilences = 4;
+constexpr const char* kWaitsToBeAdded = "raft.waits_to_be_added";
 // An answer to a hello that takes longer is not waited for.
 constexpr int kHelloSilences = 4;
 
@@ -105,12 +106,19 @@ void Peers::Broadcast(const pb::RaftMessage& message) {
   }
 }
 
-void Peers::Tick(int64_t now_ms) {
+void Peers::Tick(int64_t now_ms, const std::function<QuietVouch(NodeId)>& vouch) {
   for (auto& [node, peer] : peers_) {
     if (peer.alive && now_ms - peer.heard_ms >= options_.silence_ms) SetAlive(node, peer, false);
     if (now_ms < peer.next_hello_ms) continue;
     peer.next_hello_ms = now_ms + options_.hello_ms;
-    if (peer.welcomed) Send(node, {});
+    if (peer.welcomed) {
+      const QuietVouch said = vouch(node);
+      pb::RaftMessageBatch sign;
+      sign.set_alive(true);
+      sign.set_quiet_groups(said.groups);
+      sign.set_quiet_sum(said.sum);
+      Send(node, std::move(sign));
+    }
     const bool agreed = peer.welcomed && peer.alive && formed();
     if (!agreed && now_ms >= peer.hello_until_ms) SayHello(node, peer, now_ms);
   }
@@ -216,7 +224,7 @@ void Peers::OnRefused(NodeId from, const pb::PeerWelcome& welcome, int64_t now_m
   }
   if (welcome.refusal() == Refusal::NOT_A_MEMBER && !formed()) {
     next_absent_ms_ = now_ms + kComplainAgainMs;
-    return Complain(peer, now_ms, "raft.waits_to_be_added", from, welcome.text());
+    return Complain(peer, now_ms, kWaitsToBeAdded, from, welcome.text());
   }
   if (welcome.refusal() == Refusal::TWICE) {
     if (peer.refused_since_ms == 0) peer.refused_since_ms = now_ms;
@@ -396,13 +404,20 @@ absl::Status Peers::Record(const std::vector<pb::ReplicaMember>& members) {
 }
 
 void Peers::SetAlive(NodeId node, Peer& peer, bool alive) {
-  if (std::exchange(peer.alive, alive) && !alive) lost_.push_back(node);
+  const bool before = std::exchange(peer.alive, alive);
+  if (before && !alive) lost_.push_back(node);
+  if (!before && alive) back_.push_back(node);
 }
 
 bool Peers::Alive(NodeId node) const {
   if (node == identity_->node_id()) return true;
   const auto found = peers_.find(node);
   return found != peers_.end() && found->second.alive;
+}
+
+int64_t Peers::HeardMs(NodeId node) const {
+  const auto found = peers_.find(node);
+  return found == peers_.end() ? 0 : found->second.heard_ms;
 }
 
 std::vector<Peers::View> Peers::Views() const {
@@ -421,7 +436,9 @@ void Peers::Complain(Peer& peer, int64_t now_ms, const char* event, NodeId node,
     peer.trouble = std::move(text);
     return;
   }
-  Log(LogLevel::kError, event, {{"node", identity_->node_id()}, {"peer", node}, {"why", text}});
+  const bool waits = event == kWaitsToBeAdded;
+  Log(waits ? LogLevel::kWarning : LogLevel::kError, event,
+      {{"node", identity_->node_id()}, {"peer", node}, {"why", text}});
   peer.trouble = std::move(text);
   peer.next_complaint_ms = now_ms + kComplainAgainMs;
 }

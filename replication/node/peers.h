@@ -30,6 +30,7 @@
 #include "common/random.h"
 #include "replication/node/identity.h"
 #include "replication/node/outbox.h"
+#include "replication/node/quiet.h"
 #include "replication/node/transport.h"
 
 namespace openefs::replication {
@@ -69,8 +70,9 @@ class Peers final : public BatchSink {
 
   // ---- loop thread ----
 
-  // Hellos, signs of life and complaints that are due.
-  void Tick(int64_t now_ms);
+  // Hellos, signs of life and complaints that are due. `vouch` says what a sign of life to a peer
+  // says of quiet groups.
+  void Tick(int64_t now_ms, const std::function<QuietVouch(NodeId)>& vouch);
   // Whether the batch is of a peer that may say something; notes that it is alive.
   bool Accept(const pb::RaftMessageBatch& batch, int64_t now_ms);
   pb::PeerWelcome OnHello(const pb::PeerHello& hello, int64_t now_ms);
@@ -86,7 +88,10 @@ class Peers final : public BatchSink {
 
   // Peers that were alive at the last call and have since fallen silent or begun a new session.
   std::vector<NodeId> TakeLost() { return std::exchange(lost_, {}); }
+  // Those that have come alive since the last call.
+  std::vector<NodeId> TakeBack() { return std::exchange(back_, {}); }
   bool Alive(NodeId node) const;
+  int64_t HeardMs(NodeId node) const;  // when it was heard of last
   std::vector<View> Views() const;
 
   // Tells the peers that this session ends.
@@ -139,6 +144,7 @@ class Peers final : public BatchSink {
   const std::unique_ptr<Identity> identity_;
   std::map<NodeId, Peer> peers_;  // the nodes to keep in touch with
   std::vector<NodeId> lost_;
+  std::vector<NodeId> back_;
   absl::Status fatal_;
   int64_t next_absent_ms_ = 0;
   int64_t next_stranger_ms_ = 0;  // complaints of nodes that are not on record

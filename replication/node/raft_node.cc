@@ -8,12 +8,20 @@
 #include "common/random.h"
 
 namespace openefs::replication {
+namespace {
+
+// State machines are busy with the processor, and now and then with a flush: one thread more than
+// the busiest group needs keeps the others going; very many only take turns.
+size_t AppliersFor(size_t cores) { return std::clamp<size_t>(cores, 2, 8); }
+
+}  // namespace
 
 RaftNode::RaftNode(ReplicaNodeOptions options, Transport* transport, const Clock* clock)
     : options_(std::move(options)),
       transport_(transport),
       clock_(clock),
-      in_flight_(options_.max_proposals_in_flight, options_.max_proposal_bytes_in_flight) {}
+      in_flight_(options_.max_proposals_in_flight, options_.max_proposal_bytes_in_flight),
+      appliers_(AppliersFor(std::thread::hardware_concurrency())) {}
 
 void RaftNode::AddGroup(GroupId group, StateMachine* machine) { machines_[group] = machine; }
 
@@ -41,10 +49,11 @@ absl::Status RaftNode::Start() {
   reader_ = std::make_unique<LogReader>(store_.get(), inbox_.get());
   OpenSnapshots();
   started_ = true;
+  appliers_.Start();
   writer_->Start();
   reader_->Start();
   snapshots_->Start();
-  for (const auto& [id, group] : groups_) group->Start();
+  for (const auto& [id, group] : groups_) group->Start(&appliers_);
   loop_ = std::thread([this] { Run(); });
   transport_->SetReceiver(
       {.batch = [inbox = inbox_](pb::RaftMessageBatch batch) { inbox->AddBatch(std::move(batch)); },
@@ -128,6 +137,9 @@ absl::Status RaftNode::OpenGroup(GroupId id, StateMachine* machine) {
                                             .log_directory = options_.directory,
                                             .fault = options_.snapshot_fault,
                                         });
+  const raft::Raft& core = groups_[id]->core();
+  const uint64_t committed = std::max(core.commit_index(), core.log().first_index() - 1);
+  committed_members_[id] = core.ConfigurationAt(committed).Members();
   MutexLock lock(status_mu_);
   statuses_[id] = groups_[id]->Status();
   return absl::OkStatus();
@@ -170,6 +182,7 @@ void RaftNode::Stop() {
   writer_->Stop();
   reader_->Stop();
   for (const auto& [id, group] : groups_) group->Stop();
+  appliers_.Stop();
 }
 
 void RaftNode::Propose(GroupId group, std::string data, std::shared_ptr<ProposalContext> context) {
@@ -189,6 +202,45 @@ void RaftNode::ReadBarrier(GroupId group, absl::AnyInvocable<void(absl::Status)>
   BarrierRequest request{group, std::move(done)};
   if (inbox_->AddBarrier(std::move(request))) return;
   request.done(absl::UnavailableError("this node has stopped"));
+}
+
+void RaftNode::ChangeMembers(GroupId group, MemberChange change, MemberCallback done) {
+  MemberRequest request{group, std::move(change), false, 0, std::move(done)};
+  if (inbox_->AddMembers(std::move(request))) return;
+  request.done(absl::UnavailableError("this node has stopped"));
+}
+
+void RaftNode::TransferLeadership(GroupId group, NodeId to, MemberCallback done) {
+  MemberRequest request{group, {}, true, to, std::move(done)};
+  if (inbox_->AddMembers(std::move(request))) return;
+  request.done(absl::UnavailableError("this node has stopped"));
+}
+
+void RaftNode::HandOver(int64_t timeout_ms) {
+  struct Waiting {
+    Mutex mu;
+    CondVar done;
+    size_t left ABSL_GUARDED_BY(mu) = 0;
+  };
+  const auto waiting = std::make_shared<Waiting>();
+  const int64_t end_ms = clock_->MonotonicMs() + timeout_ms;
+  for (const auto& [group, machine] : machines_) {
+    if (!Status(group).is_leader) continue;
+    {
+      MutexLock lock(waiting->mu);
+      ++waiting->left;
+    }
+    TransferLeadership(group, 0, [waiting](const absl::Status&) {
+      MutexLock lock(waiting->mu);
+      if (--waiting->left == 0) waiting->done.SignalAll();
+    });
+  }
+  MutexLock lock(waiting->mu);
+  while (waiting->left > 0) {
+    const int64_t left_ms = end_ms - clock_->MonotonicMs();
+    if (left_ms <= 0) return;
+    waiting->done.WaitForMs(waiting->mu, left_ms);
+  }
 }
 
 void RaftNode::SendDigests(GroupId group, const std::vector<StateDigest>& digests) {
@@ -266,6 +318,80 @@ void RaftNode::Dispatch(LoopInput& in) {
       barrier.done(absl::UnavailableError("no such group here"));
     }
   }
+  DispatchMembers(in);
+}
+
+void RaftNode::DispatchMembers(LoopInput& in) {
+  for (MemberRequest& request : in.members) {
+    Group* group = Touch(request.group);
+    absl::Status status = group == nullptr ? absl::UnavailableError("no such group here")
+                                           : CheckChange(*group, request.change);
+    if (status.ok()) {
+      group->Add(std::move(request));
+    } else {
+      request.done(std::move(status));
+    }
+  }
+}
+
+// What the core cannot see: who is alive, and whose id was used before.
+absl::Status RaftNode::CheckChange(const Group& group, const MemberChange& change) const {
+  if (!group.core().leads()) return absl::OkStatus();  // the group says who does
+  const NodeId added = change.add.node_id();
+  const pb::ReplicaMember* known = peers_->identity().Find(added);
+  if (added != 0 && (added == options_.node_id || known != nullptr)) {
+    if (added == options_.node_id || known->removed() ||
+        known->incarnation() != change.add.incarnation()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("node id ", added, " was used before; every replica needs a new one"));
+    }
+  }
+  if (change.remove == 0) return absl::OkStatus();
+  size_t left = 0;
+  size_t alive = 0;
+  for (const NodeId voter : group.core().configuration().voters) {
+    if (voter == change.remove) continue;
+    ++left;
+    if (peers_->Alive(voter)) ++alive;
+  }
+  if (alive * 2 > left || left == 0) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("without node ", change.remove, " only ", alive,
+                                             " of ", left, " voters would be up"));
+}
+
+// Peers are on record as soon as a configuration that names them is in effect: the configuration
+// may need their votes. They are taken for removed only when no group has them any more, for sure.
+void RaftNode::NoteConfigurations(std::vector<ConfigurationChange> changes) {
+  std::vector<pb::ReplicaMember> records;
+  for (const ConfigurationChange& change : changes) {
+    for (pb::ReplicaMember& member : MembersIn(change.news.configuration)) {
+      records.push_back(std::move(member));
+    }
+  }
+  std::set<NodeId> in_use;
+  bool settled = true;
+  for (const auto& [id, group] : groups_) {
+    const raft::Raft& core = group->core();
+    settled = settled && core.configuration_committed() && !core.configuration().joint();
+    for (const NodeId node : core.configuration().Members()) in_use.insert(node);
+  }
+  std::set<NodeId> gone;
+  for (auto& [id, group] : groups_) {
+    if (!settled) break;
+    for (const NodeId node : committed_members_[id]) {
+      if (!in_use.contains(node)) gone.insert(node);
+    }
+    committed_members_[id] = group->core().configuration().Members();
+  }
+  for (const NodeId node : gone) {
+    const pb::ReplicaMember* known = peers_->identity().Find(node);
+    if (known == nullptr) continue;
+    records.push_back(*known);
+    records.back().set_removed(true);
+    Log(LogLevel::kInfo, "raft.member_removed", {{"node", options_.node_id}, {"member", node}});
+  }
+  if (records.empty()) return;
+  if (const absl::Status status = peers_->Record(records); !status.ok()) GiveUp(status);
 }
 
 void RaftNode::DispatchPeers(LoopInput& in) {
@@ -274,10 +400,15 @@ void RaftNode::DispatchPeers(LoopInput& in) {
   for (HelloAnswer& answer : in.welcomes) peers_->OnWelcome(answer.from, answer.welcome, now_ms);
   for (pb::RaftMessageBatch& batch : in.batches) {
     if (!peers_->Accept(batch, now_ms)) continue;
+    if (batch.alive()) CheckVouch(batch);
     for (pb::RaftMessage& message : *batch.mutable_messages()) {
       if (message.from() != batch.from()) continue;
       if (message.type() == pb::RaftMessage::STATE_DIGEST) {
         DeliverDigests(message);
+      } else if (message.type() == pb::RaftMessage::QUIET) {
+        if (Group* group = Touch(message.group())) group->OnQuiet(message);
+      } else if (message.type() == pb::RaftMessage::WAKE) {
+        if (Group* group = Touch(message.group())) group->Wake();
       } else if (Group* group = Touch(message.group())) {
         group->Step(std::move(message));
       }
@@ -301,14 +432,16 @@ void RaftNode::DispatchSnapshots(LoopInput& in) {
 
 void RaftNode::TickPeers() {
   if (gave_up_) return;
-  peers_->Tick(clock_->MonotonicMs());
+  peers_->Tick(clock_->MonotonicMs(), [this](NodeId peer) { return VouchFor(peer); });
+  for (const NodeId peer : peers_->TakeLost()) OnPeerLost(peer);
+  for (const NodeId peer : peers_->TakeBack()) OnPeerBack(peer);
   absl::Status trouble = peers_->fatal();
   if (trouble.ok() && peers_->formed() && groups_.empty()) {
     trouble = OpenGroups();
-    for (const auto& [id, group] : groups_) group->Start();
+    for (const auto& [id, group] : groups_) group->Start(&appliers_);
   }
-  if (!trouble.ok()) GiveUp(trouble);
-  PublishState(trouble);
+  if (!trouble.ok()) return GiveUp(trouble);
+  PublishState(absl::OkStatus());
 }
 
 void RaftNode::PublishState(const absl::Status& fatal) {
@@ -331,6 +464,7 @@ void RaftNode::GiveUp(const absl::Status& why) {
       {{"node", options_.node_id}, {"why", std::string(why.message())}});
   for (const auto& [id, group] : groups_) Touch(id)->Fail(why);
   peers_->Leave();
+  PublishState(why);
   if (options_.on_fatal) options_.on_fatal(why);
 }
 
@@ -354,7 +488,12 @@ void RaftNode::DeliverDigests(const pb::RaftMessage& message) {
 }
 
 void RaftNode::TickAll() {
-  for (const auto& [id, group] : groups_) Touch(id)->Tick();
+  const auto alive = [this](NodeId node) { return peers_->Alive(node); };
+  for (const auto& [id, group] : groups_) {
+    if (group->quiet()) continue;
+    Touch(id)->Tick();
+    group->MaybeGoQuiet(alive);
+  }
   LimitLogs();
   if (store_->TotalBytes() < 2 * options_.flush_log_bytes) return;
   for (const GroupId id : store_->PinningGroups()) {
@@ -366,6 +505,7 @@ void RaftNode::TickAll() {
 void RaftNode::LimitLogs() {
   constexpr uint64_t kForSnapshots = 4;
   for (const auto& [id, group] : groups_) {
+    if (group->quiet()) continue;  // nothing is added to it
     const uint64_t bytes = options_.retain_log_bytes;
     if (store_->GroupBytes(id) <= bytes) continue;
     Touch(id)->LimitLog(store_->IndexKeeping(id, bytes),
@@ -379,6 +519,10 @@ void RaftNode::LimitLogs() {
 }
 
 void RaftNode::ProcessDirty() {
+  if (!dirty_.empty()) {
+    vouches_.clear();
+    expected_.clear();
+  }
   LoopOutput out;
   out.outbox = outbox_.get();
   for (Group* group : dirty_) {
@@ -386,6 +530,7 @@ void RaftNode::ProcessDirty() {
     snapshots_->Collect(*group);
   }
   snapshots_->Serve([this](GroupId id) { return groups_.at(id).get(); });
+  if (!out.configurations.empty()) NoteConfigurations(std::move(out.configurations));
   writer_->Submit(std::move(out.writes));
   outbox_->Send();
   for (const ReadEntries& read : out.reads) reader_->Submit(read.group, read.read);
@@ -406,6 +551,9 @@ void RaftNode::DropInput(LoopInput& in) {
   }
   for (BarrierRequest& barrier : in.barriers) {
     barrier.done(absl::UnavailableError("this node is stopping"));
+  }
+  for (MemberRequest& request : in.members) {
+    request.done(absl::UnavailableError("this node is stopping"));
   }
 }
 

@@ -12,6 +12,7 @@
 
 #include "common/mutex.h"
 #include "replication/log/log_store.h"
+#include "replication/node/applier_pool.h"
 #include "replication/node/group.h"
 #include "replication/node/in_flight.h"
 #include "replication/node/inbox.h"
@@ -19,6 +20,7 @@
 #include "replication/node/log_writer.h"
 #include "replication/node/node_snapshots.h"
 #include "replication/node/peers.h"
+#include "replication/node/quiet.h"
 #include "replication/node/replica_node.h"
 
 namespace openefs::replication {
@@ -37,6 +39,9 @@ class RaftNode final : public ReplicaNode {
   void Fail(GroupId group, absl::Status why) override;
   GroupStatus Status(GroupId group) const override;
   NodeState State() const override;
+  void ChangeMembers(GroupId group, MemberChange change, MemberCallback done) override;
+  void TransferLeadership(GroupId group, NodeId to, MemberCallback done) override;
+  void HandOver(int64_t timeout_ms) override;
 
  private:
   absl::Status OpenPeers();
@@ -50,10 +55,19 @@ class RaftNode final : public ReplicaNode {
   void Run();
   void Dispatch(LoopInput& in);
   void DispatchPeers(LoopInput& in);
+  void DispatchMembers(LoopInput& in);
+  absl::Status CheckChange(const Group& group, const MemberChange& change) const;
+  void NoteConfigurations(std::vector<ConfigurationChange> changes);
   void DispatchFailures(LoopInput& in);
   void DispatchSnapshots(LoopInput& in);
   void LimitLogs();
   void TickPeers();
+  const QuietVouch& VouchFor(NodeId peer);
+  const QuietVouch& ExpectedOf(NodeId peer);
+  void CheckVouch(const pb::RaftMessageBatch& batch);
+  void WakeFollowersOf(NodeId peer);
+  void OnPeerLost(NodeId peer);
+  void OnPeerBack(NodeId peer);
   void PublishState(const absl::Status& fatal);
   void GiveUp(const absl::Status& why);
   void TickAll();
@@ -77,10 +91,17 @@ class RaftNode final : public ReplicaNode {
   InFlight in_flight_;
   const std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();  // answers may come late
 
+  ApplierPool appliers_;
+
   // Loop thread only, once it runs.
   bool gave_up_ = false;
+  std::map<GroupId, std::vector<NodeId>> committed_members_;  // as each group knew them last
   std::map<GroupId, std::unique_ptr<Group>> groups_;
   std::vector<Group*> dirty_;
+  QuietCheck quiet_check_;
+  // Until a group has had something to do again.
+  std::map<NodeId, QuietVouch> vouches_;
+  std::map<NodeId, QuietVouch> expected_;
   std::unique_ptr<Outbox> outbox_;
 
   mutable Mutex status_mu_;

@@ -1,5 +1,5 @@
 // All Raft replicas of one process: one shared log with one fsync batch for all groups, one event
-// loop, one applier thread per group.
+// loop, a few threads that apply.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,7 @@
 #include "common/clock.h"
 #include "common/ids.h"
 #include "replication/log/segment.h"
+#include "replication/node/membership.h"
 #include "replication/node/snapshot_step.h"
 #include "replication/node/state_machine.h"
 #include "replication/node/transport.h"
@@ -78,6 +79,15 @@ struct GroupStatus {
   uint64_t last_index = 0;
   uint64_t first_index = 0;                // of what the log still holds
   std::map<NodeId, uint64_t> match_index;  // the leader's view of its followers
+  struct Follower {
+    NodeId node = 0;
+    uint64_t match_index = 0;
+    bool needs_snapshot = false;
+  };
+  std::vector<Follower> followers;    // the same with more
+  raft::Configuration configuration;  // in effect, as far as this replica knows
+  bool configuration_committed = false;
+  bool quiet = false;  // nothing is outstanding, no heartbeats are sent: quiet.h
 };
 
 class ReplicaNode {
@@ -110,6 +120,19 @@ class ReplicaNode {
   // This replica of the group takes no part any more, as after an error of its state machine: the
   // others go on without it. Any thread; never blocks.
   virtual void Fail(GroupId group, absl::Status why) = 0;
+
+  // Changes the members of a group, if this node leads it: see MemberCallback for the outcome,
+  // which comes on a thread of the node. A change that would leave too few voters alive is refused
+  // as UNAVAILABLE. Any thread.
+  virtual void ChangeMembers(GroupId group, MemberChange change, MemberCallback done) = 0;
+
+  // Hands leadership of a group to another voter, `to` or (0) the most suitable one. Proposals and
+  // barriers made meanwhile are dropped as UNAVAILABLE. Any thread.
+  virtual void TransferLeadership(GroupId group, NodeId to, MemberCallback done) = 0;
+
+  // Before a clean Stop: hands over every group that this node leads; returns when it leads none,
+  // or after timeout_ms. Not on a thread of the node.
+  virtual void HandOver(int64_t timeout_ms) = 0;
 
   // Any thread. Leader is a hint: only a ReadBarrier proves it.
   virtual GroupStatus Status(GroupId group) const = 0;

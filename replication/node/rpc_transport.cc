@@ -145,7 +145,10 @@ class RpcTransport final : public Transport {
     part.set_from(batch.from());
     part.set_from_session(batch.from_session());
     part.set_to_session(batch.to_session());
+    part.set_alive(batch.alive());
     part.set_leaving(batch.leaving());
+    part.set_quiet_groups(batch.quiet_groups());
+    part.set_quiet_sum(batch.quiet_sum());
     return part;
   }
   static void SendPart(rpc::Channel& peer, const pb::RaftMessageBatch& part) {

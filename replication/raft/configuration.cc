@@ -49,6 +49,8 @@ Configuration Normalized(Configuration configuration) {
   Normalize(configuration.voters);
   Normalize(configuration.voters_outgoing);
   Normalize(configuration.learners);
+  std::erase_if(configuration.notes,
+                [&](const auto& note) { return !configuration.Contains(note.first); });
   return configuration;
 }
 
@@ -56,22 +58,34 @@ bool IsValid(const Configuration& configuration) {
   if (configuration.voters.empty() || !(configuration == Normalized(configuration))) return false;
   const std::vector<NodeId> members = configuration.Members();
   if (members.front() == 0 || members.size() > kMaxMembers) return false;
+  for (const auto& [node, note] : configuration.notes) {
+    if (note.size() > kMaxNoteBytes) return false;
+  }
   return std::none_of(configuration.learners.begin(), configuration.learners.end(),
                       [&](NodeId node) { return In(configuration.voters, node); });
 }
 
 Configuration JointOf(const Configuration& from, const Configuration& to) {
   OPENEFS_CHECK(!from.joint() && !to.joint());
-  return {to.voters, from.voters, to.learners};
+  Configuration joint{to.voters, from.voters, to.learners, to.notes};
+  joint.notes.insert(from.notes.begin(), from.notes.end());  // those of `to` win
+  return Normalized(std::move(joint));
 }
 
-Configuration FinalOf(const Configuration& joint) { return {joint.voters, {}, joint.learners}; }
+Configuration FinalOf(const Configuration& joint) {
+  return Normalized({joint.voters, {}, joint.learners, joint.notes});
+}
 
 std::string EncodeConfiguration(const Configuration& configuration) {
   pb::RaftConfiguration out;
   for (const NodeId node : configuration.voters) out.add_voters(node);
   for (const NodeId node : configuration.voters_outgoing) out.add_voters_outgoing(node);
   for (const NodeId node : configuration.learners) out.add_learners(node);
+  for (const auto& [node, note] : configuration.notes) {
+    pb::RaftConfiguration::Note* added = out.add_notes();
+    added->set_node(node);
+    added->set_note(note);
+  }
   return out.SerializeAsString();
 }
 
@@ -82,6 +96,9 @@ std::optional<Configuration> DecodeConfiguration(std::string_view bytes) {
   configuration.voters.assign(in.voters().begin(), in.voters().end());
   configuration.voters_outgoing.assign(in.voters_outgoing().begin(), in.voters_outgoing().end());
   configuration.learners.assign(in.learners().begin(), in.learners().end());
+  for (const pb::RaftConfiguration::Note& note : in.notes()) {
+    configuration.notes[note.node()] = note.note();
+  }
   if (!IsValid(configuration)) return std::nullopt;
   return configuration;
 }

@@ -20,12 +20,16 @@ namespace openefs::replication::raft {
 // Voters and learners together. More voters make every write dearer without need; learners are few
 // and pass.
 inline constexpr size_t kMaxMembers = 32;
+inline constexpr size_t kMaxNoteBytes = 1024;  // an address and two identifiers
 
 struct Configuration {
   // Each sorted and without repeats (see Normalized).
   std::vector<NodeId> voters;           // none: this replica has not heard of its group yet
   std::vector<NodeId> voters_outgoing;  // not empty: joint
   std::vector<NodeId> learners;         // get the log and have no vote, unless still outgoing
+  // What the node wrote about a member (how to reach and how to recognize it): carried along, not
+  // understood here.
+  std::map<NodeId, std::string> notes = {};
 
   bool joint() const { return !voters_outgoing.empty(); }
   bool IsVoter(NodeId node) const;  // of either half
@@ -37,10 +41,11 @@ struct Configuration {
   friend bool operator==(const Configuration&, const Configuration&) = default;
 };
 
-// Sorted, without repeats.
+// Sorted, without repeats and without notes about others than members.
 Configuration Normalized(Configuration configuration);
 
-// Normalized, at least one voter, nobody is 0 or both voter and learner, at most kMaxMembers.
+// Normalized, at least one voter, nobody is 0 or both voter and learner, at most kMaxMembers, no
+// note beyond kMaxNoteBytes.
 [[nodiscard]] bool IsValid(const Configuration& configuration);
 
 // The way from one configuration to another that has other voters, and its end.

@@ -162,15 +162,18 @@ inline constexpr GroupId kGroup = 1;
 
 class NodeCluster {
  public:
-  explicit NodeCluster(size_t size) : base_(MakeDirectory()), network_(MakeLocalNetwork()) {
-    for (NodeId id = 1; id <= size; ++id) voters_.push_back(id);
-    machines_.resize(size + 1);
-    nodes_.resize(size + 1);
-    transports_.resize(size + 1);
-    for (const NodeId id : voters_) machines_[id] = std::make_unique<MemoryMachine>();
+  // Nodes 1 to `size` are the first voters; the spares after them belong to no group yet.
+  explicit NodeCluster(size_t size, size_t spares = 0)
+      : base_(MakeDirectory()), network_(MakeLocalNetwork()) {
+    for (NodeId id = 1; id <= size + spares; ++id) all_.push_back(id);
+    voters_.assign(all_.begin(), all_.begin() + static_cast<ptrdiff_t>(size));
+    machines_.resize(all_.size() + 1);
+    nodes_.resize(all_.size() + 1);
+    transports_.resize(all_.size() + 1);
+    for (const NodeId id : all_) machines_[id] = std::make_unique<MemoryMachine>();
   }
   ~NodeCluster() {
-    for (const NodeId id : voters_) Kill(id);
+    for (const NodeId id : all_) Kill(id);
     std::filesystem::remove_all(base_);
   }
 
@@ -201,7 +204,7 @@ class NodeCluster {
   // A new, empty state machine for the node's next start.
   void ForgetMachine(NodeId id) { machines_[id] = std::make_unique<MemoryMachine>(); }
   void KillAll() {
-    for (const NodeId id : voters_) Kill(id);
+    for (const NodeId id : all_) Kill(id);
   }
 
   ReplicaNode& node(NodeId id) { return *nodes_[id]; }
@@ -210,7 +213,7 @@ class NodeCluster {
   const std::vector<NodeId>& voters() const { return voters_; }
   std::string Directory(NodeId id) const { return base_ + "/" + std::to_string(id); }
   void Isolate(NodeId id, bool cut) {
-    for (const NodeId other : voters_) {
+    for (const NodeId other : all_) {
       if (other != id) network_->SetCut(id, other, cut);
     }
   }
@@ -228,7 +231,7 @@ class NodeCluster {
   NodeId WaitForLeader(NodeId except = 0) {
     NodeId leader = 0;
     Eventually([&] {
-      for (const NodeId id : voters_) {
+      for (const NodeId id : all_) {
         const bool candidate = id != except && nodes_[id] != nullptr;
         if (candidate && machines_[id]->leads() != 0 && nodes_[id]->Status(kGroup).is_leader) {
           leader = id;
@@ -249,6 +252,33 @@ class NodeCluster {
     nodes_[id]->ReadBarrier(kGroup, [&](absl::Status s) { result.set_value(std::move(s)); });
     return result.get_future().get();
   }
+  absl::Status Change(NodeId id, MemberChange change) {
+    std::promise<absl::Status> result;
+    nodes_[id]->ChangeMembers(kGroup, std::move(change),
+                              [&](absl::Status s) { result.set_value(std::move(s)); });
+    return result.get_future().get();
+  }
+  absl::Status Transfer(NodeId id, NodeId to) {
+    std::promise<absl::Status> result;
+    nodes_[id]->TransferLeadership(kGroup, to,
+                                   [&](absl::Status s) { result.set_value(std::move(s)); });
+    return result.get_future().get();
+  }
+  // The change that makes a running spare a member.
+  MemberChange Adding(NodeId id, NodeId replaces = 0) {
+    MemberChange change;
+    change.add.set_node_id(id);
+    change.add.set_incarnation(nodes_[id]->State().incarnation);
+    change.add.set_replaces(replaces);
+    return change;
+  }
+  bool WaitForVoters(NodeId id, const std::vector<NodeId>& voters) {
+    return Eventually([&] {
+      const GroupStatus status = nodes_[id]->Status(kGroup);
+      return status.configuration_committed && status.configuration.voters == voters &&
+             !status.configuration.joint() && status.configuration.learners.empty();
+    });
+  }
   bool WaitForValues(NodeId id, const std::vector<std::string>& values) {
     return Eventually([&] { return machines_[id]->Values() == values; });
   }
@@ -261,6 +291,7 @@ class NodeCluster {
 
   const std::string base_;
   const std::unique_ptr<LocalNetwork> network_;
+  std::vector<NodeId> all_;
   std::vector<NodeId> voters_;
   std::vector<std::unique_ptr<MemoryMachine>> machines_;
   std::vector<std::unique_ptr<Transport>> transports_;

@@ -46,7 +46,8 @@ class Net {
 
   void Run(int64_t ms) {
     for (const int64_t end = now_ms_ + ms; now_ms_ < end; now_ms_ += 50) {
-      for (auto& [name, process] : processes_) process->peers->Tick(now_ms_);
+      for (auto& [name, process] : processes_)
+        process->peers->Tick(now_ms_, [](NodeId) { return QuietVouch(); });
       Settle();
     }
   }

@@ -24,6 +24,14 @@ class OneAnswerService final : public MetadataService {
     response->add_results()->set_access(42);
     done(std::move(response));
   }
+  void ChangeMembers(GroupId, replication::MemberChange,
+                     replication::MemberCallback done) override {
+    done(absl::UnimplementedError(""));
+  }
+  void TransferLeadership(GroupId, NodeId, replication::MemberCallback done) override {
+    done(absl::UnimplementedError(""));
+  }
+  void HandOver(int64_t) override {}
   MetadataStatus Status() const override {
     replication::GroupStatus group;
     group.group = 1;

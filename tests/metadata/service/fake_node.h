@@ -77,6 +77,14 @@ class FakeNode final : public replication::ReplicaNode {
     return {.group = group, .leader = leader, .is_leader = leader == 1};
   }
 
+  void ChangeMembers(GroupId, replication::MemberChange,
+                     replication::MemberCallback done) override {
+    done(absl::UnavailableError("one node has no members to change"));
+  }
+  void TransferLeadership(GroupId, NodeId, replication::MemberCallback done) override {
+    done(absl::UnavailableError("one node has no successor"));
+  }
+  void HandOver(int64_t) override {}
   replication::NodeState State() const override { return {.formed = true}; }
 
   bool commit_at_once = true;
