@@ -10,7 +10,7 @@
 
 namespace openefs {
 
-inline constexpr int kStoreVersion = 1;  // of everything below a data directory
+inline constexpr int kStoreVersion = 2;  // of everything below a data directory
 
 class StoreDirectory {
  public:
