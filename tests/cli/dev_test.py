@@ -5,6 +5,7 @@ usage: dev_test.py OPENEFS_BINARY
 """
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -157,7 +158,7 @@ class DevTest(unittest.TestCase):
         with open(store) as file:
             text = file.read()
         with open(store, "w") as file:
-            file.write(text.replace("openefs-store=1", "openefs-store=9999"))
+            file.write(re.sub("openefs-store=[0-9]+", "openefs-store=9999", text))
         self.assert_refused(self.start(), self.data_dir, "9999")
 
     def test_refuses_options_that_make_no_sense(self):
