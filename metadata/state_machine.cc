@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
 #include "metadata/ops/segment.h"
@@ -73,11 +74,32 @@ absl::Status MetadataStateMachine::Apply(absl::Span<const replication::Committed
   txn.Put(keys::AppliedIndex(), EncodeU64(applied));
   txn.Put(keys::LastWallTime(), EncodeU64(static_cast<uint64_t>(last_wall_time_ns_)));
   if (hash_known_) txn.Put(keys::StateHash(), EncodeU64(hash));
-  if (absl::Status status = engine_->Write(txn.TakeWrites()); !status.ok()) return status;
+  if (absl::Status status = WriteAll(txn.TakeWrites()); !status.ok()) return status;
   applied_index_.store(applied, std::memory_order_release);
   state_hash_ = hash;
   if (hash_known_) comparison_.Note(digests);
   return absl::OkStatus();
+}
+
+absl::Status MetadataStateMachine::WriteAll(KvWrites writes) {
+  if (planted_bug_ != PlantedBug::kResultsApart) return engine_->Write(writes);
+  const auto results = std::stable_partition(writes.begin(), writes.end(), [](const auto& write) {
+    return !absl::StartsWith(write.first, keys::Prefix(keys::kClusterWide, KeyTag::kSlot));
+  });
+  const KvWrites apart(results, writes.end());
+  writes.erase(results, writes.end());
+  if (absl::Status status = engine_->Write(writes); !status.ok()) return status;
+  return engine_->Write(apart);
+}
+
+absl::Status MetadataStateMachine::ForgetResults() {
+  KvWrites writes;
+  const std::string prefix = keys::Prefix(keys::kClusterWide, KeyTag::kSlot);
+  const std::unique_ptr<KvSnapshot> snapshot = engine_->Snapshot();
+  for (auto it = snapshot->Scan(prefix, PrefixEnd(prefix)); it->Valid(); it->Next()) {
+    writes.emplace_back(std::string(it->Key()), std::nullopt);
+  }
+  return engine_->Write(writes);
 }
 
 absl::Status MetadataStateMachine::ApplyOne(Transaction& txn,
@@ -111,6 +133,9 @@ absl::StatusOr<uint64_t> MetadataStateMachine::Checkpoint(const std::string& dir
 
 absl::Status MetadataStateMachine::Install(const std::string& directory) {
   if (absl::Status status = engine_->Install(directory); !status.ok()) return status;
+  if (planted_bug_ == PlantedBug::kSnapshotWithoutResults) {
+    if (absl::Status status = ForgetResults(); !status.ok()) return status;
+  }
   LoadPosition();
   return absl::OkStatus();
 }

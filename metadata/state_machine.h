@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/ids.h"
+#include "metadata/planted_bug.h"
 #include "metadata/state_comparison.h"
 #include "metadata/store/kv.h"
 #include "metadata/store/transaction.h"
@@ -45,17 +46,23 @@ class MetadataStateMachine final : public replication::StateMachine {
   // What peers shall be told of this replica's state, and who they are. Any thread.
   StateComparison& comparison() { return comparison_; }
 
+  // Tests only; before the first entry.
+  void Plant(PlantedBug bug) { planted_bug_ = bug; }
+
   // For reads, after a read barrier. Any thread. Must not outlive the machine.
   std::unique_ptr<KvSnapshot> Snapshot() { return engine_->Snapshot(); }
 
  private:
   void LoadPosition();
+  absl::Status WriteAll(KvWrites writes);
+  absl::Status ForgetResults();
   absl::Status ApplyOne(Transaction& txn, const replication::CommittedEntry& committed);
 
   // Constant.
   const GroupId group_;
   const std::unique_ptr<KvEngine> engine_;
   const Callbacks callbacks_;
+  PlantedBug planted_bug_ = PlantedBug::kNone;
 
   // Written by the applier's thread.
   std::atomic<uint64_t> applied_index_{0};

@@ -55,6 +55,7 @@ bool AsksForLocks(const pb::SegmentRequest& request) {
 Group::Group(Parts parts, std::unique_ptr<KvEngine> engine, const MetadataServiceOptions& options)
     : parts_(parts),
       node_id_(options.node_id),
+      planted_bug_(options.planted_bug),
       leases_(LapseMs(options.lease_ms)),
       monitor_(options.data_node_timeout_ms),
       machine_(parts.id, std::move(engine),
@@ -66,7 +67,9 @@ Group::Group(Parts parts, std::unique_ptr<KvEngine> engine, const MetadataServic
           [this](std::string data, std::shared_ptr<SegmentProposal> proposal) {
             parts_.node->Propose(parts_.id, std::move(data), std::move(proposal));
           },
-          [this] { return leases_.Lapsed(NowMs()); }, parts.clock, parts.random) {}
+          [this] { return leases_.Lapsed(NowMs()); }, parts.clock, parts.random) {
+  machine_.Plant(planted_bug_);
+}
 
 void Group::OnLeader() {
   leases_.Reset(ClientsIn(*machine_.Snapshot()), NowMs());
@@ -117,6 +120,10 @@ void Group::Execute(std::unique_ptr<pb::SegmentRequest> request, size_t bytes,
 void Group::Mutate(std::unique_ptr<pb::SegmentRequest> request, size_t bytes,
                    SegmentCallback done) {
   std::string key;
+  if (planted_bug_ == PlantedBug::kDuplicateNotJoined && request->has_slot() &&
+      joined_.InFlight(JoinedRequests::KeyOf(*request))) {
+    request->clear_slot();
+  }
   if (request->has_slot()) {
     key = JoinedRequests::KeyOf(*request);
     const JoinedRequests::Outcome outcome = joined_.Join(key, *request, done);
@@ -149,6 +156,7 @@ void Group::Read(std::unique_ptr<pb::SegmentRequest> request, SegmentCallback do
     reads_in_flight_.fetch_sub(1, std::memory_order_relaxed);
     done(std::move(response));
   };
+  if (planted_bug_ == PlantedBug::kReadWithoutBarrier) return ReadNow(*request, std::move(counted));
   parts_.node->ReadBarrier(parts_.id, [this, request = std::move(request),
                                        done = std::move(counted)](absl::Status reached) mutable {
     if (!reached.ok()) return done(Meaning(reached));

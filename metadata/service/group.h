@@ -91,6 +91,7 @@ class Group {
   // Constant.
   const Parts parts_;
   const NodeId node_id_;
+  const PlantedBug planted_bug_;
 
   // Any thread.
   std::atomic<bool> leading_{false};

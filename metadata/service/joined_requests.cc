@@ -51,6 +51,11 @@ std::vector<SegmentCallback> JoinedRequests::Take(const std::string& key) {
   return waiting;
 }
 
+bool JoinedRequests::InFlight(const std::string& key) const {
+  MutexLock lock(mu_);
+  return entries_.contains(key);
+}
+
 size_t JoinedRequests::size() const {
   MutexLock lock(mu_);
   return entries_.size();

@@ -31,6 +31,7 @@ class JoinedRequests {
   std::vector<SegmentCallback> Take(const std::string& key);
 
   size_t size() const;
+  bool InFlight(const std::string& key) const;
 
  private:
   struct Entry {

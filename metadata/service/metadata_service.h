@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/ids.h"
 #include "metadata/client/metadata_client.h"
+#include "metadata/planted_bug.h"
 #include "replication/node/replica_node.h"
 #include "replication/node/transport.h"
 
@@ -35,6 +36,7 @@ struct MetadataServiceOptions {
   int read_threads = 2;
   // A data node not heard of for this long is set DOWN in the map (by the system group's leader).
   int64_t data_node_timeout_ms = 3'000;
+  PlantedBug planted_bug = PlantedBug::kNone;  // tests only
 };
 
 struct MetadataStatus {
