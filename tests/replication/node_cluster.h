@@ -188,9 +188,13 @@ class NodeCluster {
     if (o.voters.empty()) o.voters = voters_;
     o.tick_ms = 5;
     transports_[id] = network_->MakeTransport(id);
-    nodes_[id] = MakeReplicaNode(o, transports_[id].get(), SystemClock::Get());
-    nodes_[id]->AddGroup(kGroup, machines_[id].get());
-    return nodes_[id]->Start();
+    std::shared_ptr<ReplicaNode> node =
+        MakeReplicaNode(o, transports_[id].get(), SystemClock::Get());
+    node->AddGroup(kGroup, machines_[id].get());
+    const absl::Status started = node->Start();
+    const std::lock_guard<std::mutex> lock(nodes_mu_);
+    nodes_[id] = std::move(node);
+    return started;
   }
   void StartAll() {
     for (const NodeId id : voters_) {
@@ -198,7 +202,12 @@ class NodeCluster {
     }
   }
   void Kill(NodeId id) {
-    nodes_[id].reset();
+    std::shared_ptr<ReplicaNode> node;
+    {
+      const std::lock_guard<std::mutex> lock(nodes_mu_);
+      node = std::move(nodes_[id]);
+    }
+    if (node != nullptr) node->Stop();  // another thread may be calling it
     transports_[id].reset();
   }
   // A new, empty state machine for the node's next start.
@@ -208,6 +217,11 @@ class NodeCluster {
   }
 
   ReplicaNode& node(NodeId id) { return *nodes_[id]; }
+  // Any thread; null: it does not run.
+  std::shared_ptr<ReplicaNode> Running(NodeId id) const {
+    const std::lock_guard<std::mutex> lock(nodes_mu_);
+    return nodes_[id];
+  }
   MemoryMachine& machine(NodeId id) { return *machines_[id]; }
   LocalNetwork& network() { return *network_; }
   const std::vector<NodeId>& voters() const { return voters_; }
@@ -232,8 +246,8 @@ class NodeCluster {
     NodeId leader = 0;
     Eventually([&] {
       for (const NodeId id : all_) {
-        const bool candidate = id != except && nodes_[id] != nullptr;
-        if (candidate && machines_[id]->leads() != 0 && nodes_[id]->Status(kGroup).is_leader) {
+        const std::shared_ptr<ReplicaNode> node = id == except ? nullptr : Running(id);
+        if (node != nullptr && machines_[id]->leads() != 0 && node->Status(kGroup).is_leader) {
           leader = id;
         }
       }
@@ -243,8 +257,10 @@ class NodeCluster {
   }
 
   absl::Status Propose(NodeId id, std::string value) {
+    const std::shared_ptr<ReplicaNode> node = Running(id);
+    if (node == nullptr) return absl::UnavailableError("killed");
     auto context = std::make_shared<TestContext>();
-    nodes_[id]->Propose(kGroup, std::move(value), context);
+    node->Propose(kGroup, std::move(value), context);
     return context->Wait();
   }
   absl::Status Barrier(NodeId id) {
@@ -254,8 +270,8 @@ class NodeCluster {
   }
   absl::Status Change(NodeId id, MemberChange change) {
     std::promise<absl::Status> result;
-    nodes_[id]->ChangeMembers(kGroup, std::move(change),
-                              [&](absl::Status s) { result.set_value(std::move(s)); });
+    Running(id)->ChangeMembers(kGroup, std::move(change),
+                               [&](absl::Status s) { result.set_value(std::move(s)); });
     return result.get_future().get();
   }
   absl::Status Transfer(NodeId id, NodeId to) {
@@ -295,7 +311,8 @@ class NodeCluster {
   std::vector<NodeId> voters_;
   std::vector<std::unique_ptr<MemoryMachine>> machines_;
   std::vector<std::unique_ptr<Transport>> transports_;
-  std::vector<std::unique_ptr<ReplicaNode>> nodes_;
+  mutable std::mutex nodes_mu_;
+  std::vector<std::shared_ptr<ReplicaNode>> nodes_;  // other threads look under the mutex
 };
 
 }  // namespace openefs::replication::testing
