@@ -160,7 +160,7 @@ void Group::Process(LoopOutput& out) {
     StartBarrierRound();
     membership_.Advance(core_);
   }
-  if (std::exchange(ticked_, false) && !held_.empty()) applier_.Submit({.items = TakeHeld()});
+  if (std::exchange(ticked_, false)) SubmitHeld();
   // After the core's: a heartbeat behind a QUIET would wake the follower again.
   for (pb::RaftMessage& message : std::exchange(to_say_, {})) out.outbox->Add(std::move(message));
   NoteRole();
@@ -236,7 +236,7 @@ void Group::HandOut(raft::Ready ready, LoopOutput& out) {
   HandOutCommitted(ready);
   for (const auto& request : ready.snapshots_to_send) snapshots_.Want(request);
   if (ready.install.has_value()) {
-    if (!held_.empty()) applier_.Submit({.items = TakeHeld()});
+    SubmitHeld();
     snapshots_.Install(*ready.install);
   }
   DropRounds(ready.barriers_dropped);
@@ -268,6 +268,10 @@ bool Group::MayHold(const raft::Ready& ready) const {
 std::vector<ApplyTask::Item> Group::TakeHeld() {
   held_bytes_ = 0;
   return std::exchange(held_, {});
+}
+
+void Group::SubmitHeld() {
+  if (!held_.empty()) applier_.Submit({.items = TakeHeld()});
 }
 
 void Group::HandOutCommitted(raft::Ready& ready) {

@@ -118,6 +118,7 @@ class Group {
   void HandOutCommitted(raft::Ready& ready);
   bool MayHold(const raft::Ready& ready) const;
   std::vector<ApplyTask::Item> TakeHeld();
+  void SubmitHeld();
   ApplyTask::Item TakePending(raft::Entry entry);
   void DropRounds(const std::vector<uint64_t>& ids);
   void DropWaiting();

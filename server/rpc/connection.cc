@@ -150,7 +150,9 @@ awaitable<void> Connection::WaitForBudget() {
 void Connection::Charge() {
   const auto held = static_cast<int64_t>(assembler_.held_bytes() + request_bytes_ + reply_bytes_ +
                                          requests_ * kReplyEstimate);
-  environment_.budget->Change(held - std::exchange(charged_bytes_, held));
+  if (held != charged_bytes_) {
+    environment_.budget->Change(held - std::exchange(charged_bytes_, held));
+  }
 }
 
 // A record that has begun must become complete in time.

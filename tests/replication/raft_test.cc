@@ -60,15 +60,20 @@ std::vector<M> Drain(Raft& raft, std::vector<Entry>* committed = nullptr) {
   return messages;
 }
 
-// Leads voters 1 (itself), 2 and 3 in term 1; its no-op is committed.
-Raft MakeLeader(RaftOptions options = {}) {
-  Raft raft = MakeRaft(1, Voters({1, 2, 3}), std::move(options));
+// Replica 1 becomes leader of term 1 with the vote of 2.
+void Elect(Raft& raft) {
   raft.Campaign();
   Drain(raft);
   raft.Step(Message(M::PRE_VOTE_REPLY, 2, 1, 1));
   Drain(raft);
   raft.Step(Message(M::VOTE_REPLY, 2, 1, 1));
   Drain(raft);
+}
+
+// Leads voters 1 (itself), 2 and 3 in term 1; its no-op is committed.
+Raft MakeLeader(RaftOptions options = {}) {
+  Raft raft = MakeRaft(1, Voters({1, 2, 3}), std::move(options));
+  Elect(raft);
   M reply = Message(M::APPEND_REPLY, 2, 1, 1);
   reply.set_log_index(1);
   raft.Step(reply);
@@ -268,12 +273,7 @@ TEST_CASE("configurations that are refused") {
 
 TEST_CASE("no configuration before the term's first entry is committed") {
   Raft raft = MakeRaft(1, Voters({1, 2, 3}));
-  raft.Campaign();
-  Drain(raft);
-  raft.Step(Message(M::PRE_VOTE_REPLY, 2, 1, 1));
-  Drain(raft);
-  raft.Step(Message(M::VOTE_REPLY, 2, 1, 1));
-  Drain(raft);
+  Elect(raft);
   REQUIRE(raft.leads());
   CHECK(raft.ProposeConfiguration(Voters({1, 2})) == 0);
 }

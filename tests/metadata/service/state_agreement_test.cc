@@ -72,93 +72,89 @@ TEST_CASE("a replica whose store was tampered with is stopped, the others go on"
   REQUIRE(Run(*client, Plain({PutRoot(), Mkdir("e")})).ok());
 }
 
-TEST_CASE("a leader that is odd answers nothing more") {
-  TempDir directory;
-  FakeNode node;
-  ManualClock clock;
-  SeededRandom random{1};
-  WorkerPool workers{1, 100};
-  MetadataServiceOptions options;
-  options.node_id = 1;
-  options.voters = {1, 2, 3};
-  const std::string store = directory / "group-1";
-  Group group({.id = kFirstNamespaceGroup,
-               .node = &node,
-               .workers = &workers,
-               .clock = &clock,
-               .random = &random,
-               .store = store},
-              MakeMemoryKv(), options);
-  node.AddGroup(kFirstNamespaceGroup, group.machine());
-  node.Lead();
-  const auto run = [&group](pb::SegmentRequest request) {
+// One group of three voters above a replica node that the tests command.
+struct LoneGroup {
+  LoneGroup() { node.AddGroup(kFirstNamespaceGroup, group.machine()); }
+  ~LoneGroup() { workers.Stop(); }
+
+  Answer Run(pb::SegmentRequest request) {
     Answer answer = absl::UnknownError("not answered");
     const size_t bytes = request.ByteSizeLong();
     group.Execute(std::make_unique<pb::SegmentRequest>(std::move(request)), bytes,
                   [&answer](Answer got) { answer = std::move(got); });
     return answer;
-  };
-  REQUIRE(run(Plain({Format()})).ok());
-  group.Tend();
-  REQUIRE(node.digests.size() == 1);
-  const replication::StateDigest own = node.digests[0];
-  const replication::StateDigest other{own.index, own.hash + 1};
+  }
 
-  // One voice is not a majority.
-  group.machine()->OnPeerDigests(2, {&other, 1});
-  group.Tend();
-  CHECK(node.failure.ok());
-  CHECK(run(Plain({PutRoot(), Mkdir("a")})).ok());
+  static MetadataServiceOptions Options() {
+    MetadataServiceOptions options;
+    options.node_id = 1;
+    options.voters = {1, 2, 3};
+    return options;
+  }
 
-  group.machine()->OnPeerDigests(3, {&other, 1});
-  const Answer refused = run(Plain({PutRoot(), Mkdir("b")}));
-  CHECK(absl::IsFailedPrecondition(refused.status()));
-  const replication::CommittedEntry entry{own.index + 2, 1, "", nullptr};
-  CHECK(absl::IsDataLoss(group.machine()->Apply({&entry, 1})));
-  group.Tend();
-  CHECK(absl::IsDataLoss(node.failure));
-  CHECK(absl::IsFailedPrecondition(CheckNotCondemned(store)));
-  // Elected again by chance, it still answers nothing.
-  node.Lead();
-  CHECK(absl::IsFailedPrecondition(run(Plain({PutRoot()})).status()));
-  workers.Stop();
-}
-
-TEST_CASE("digests are told until they must have arrived, then an idle group is silent") {
   TempDir directory;
+  const std::string store = directory / "group-1";
   FakeNode node;
   ManualClock clock;
   SeededRandom random{1};
   WorkerPool workers{1, 100};
-  MetadataServiceOptions options;
-  options.node_id = 1;
-  options.voters = {1, 2, 3};
-  Group group({.id = kFirstNamespaceGroup,
+  Group group{{.id = kFirstNamespaceGroup,
                .node = &node,
                .workers = &workers,
                .clock = &clock,
                .random = &random,
-               .store = directory / "group-1"},
-              MakeMemoryKv(), options);
-  node.AddGroup(kFirstNamespaceGroup, group.machine());
-  group.Tend();
-  CHECK(node.digests.empty());  // nothing applied yet
-  node.Lead();
+               .store = store},
+              MakeMemoryKv(),
+              Options()};
+};
+
+TEST_CASE("a leader that is odd answers nothing more") {
+  LoneGroup h;
+  h.node.Lead();
+  REQUIRE(h.Run(Plain({Format()})).ok());
+  h.group.Tend();
+  REQUIRE(h.node.digests.size() == 1);
+  const replication::StateDigest own = h.node.digests[0];
+  const replication::StateDigest other{own.index, own.hash + 1};
+
+  // One voice is not a majority.
+  h.group.machine()->OnPeerDigests(2, {&other, 1});
+  h.group.Tend();
+  CHECK(h.node.failure.ok());
+  CHECK(h.Run(Plain({PutRoot(), Mkdir("a")})).ok());
+
+  h.group.machine()->OnPeerDigests(3, {&other, 1});
+  const Answer refused = h.Run(Plain({PutRoot(), Mkdir("b")}));
+  CHECK(absl::IsFailedPrecondition(refused.status()));
+  const replication::CommittedEntry entry{own.index + 2, 1, "", nullptr};
+  CHECK(absl::IsDataLoss(h.group.machine()->Apply({&entry, 1})));
+  h.group.Tend();
+  CHECK(absl::IsDataLoss(h.node.failure));
+  CHECK(absl::IsFailedPrecondition(CheckNotCondemned(h.store)));
+  // Elected again by chance, it still answers nothing.
+  h.node.Lead();
+  CHECK(absl::IsFailedPrecondition(h.Run(Plain({PutRoot()})).status()));
+}
+
+TEST_CASE("digests are told until they must have arrived, then an idle group is silent") {
+  LoneGroup h;
+  h.group.Tend();
+  CHECK(h.node.digests.empty());  // nothing applied yet
+  h.node.Lead();
   auto request = std::make_unique<pb::SegmentRequest>(Plain({Format()}));
-  group.Execute(std::move(request), 10, [](Answer) {});
+  h.group.Execute(std::move(request), 10, [](Answer) {});
   int told = 0;
   for (int i = 0; i < 10; ++i) {
-    node.digests.clear();
-    group.Tend();
-    told += node.digests.empty() ? 0 : 1;
+    h.node.digests.clear();
+    h.group.Tend();
+    told += h.node.digests.empty() ? 0 : 1;
   }
   CHECK(told == 3);
   // But once in a while: a replica that was restarted has heard nothing yet.
-  clock.AdvanceMs(60'000);
-  group.Tend();
-  group.Tend();
-  CHECK(node.digests.size() == 1);
-  workers.Stop();
+  h.clock.AdvanceMs(60'000);
+  h.group.Tend();
+  h.group.Tend();
+  CHECK(h.node.digests.size() == 1);
 }
 
 }  // namespace
