@@ -4,7 +4,6 @@
 //   idle_groups_bench [GROUPS [SECONDS]]
 #include <time.h>
 
-#include <atomic>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -12,32 +11,12 @@
 #include <vector>
 
 #include "absl/strings/numbers.h"
+#include "bench/null_machine.h"
 #include "common/log.h"
 #include "replication/node/replica_node.h"
 
 namespace openefs::replication {
 namespace {
-
-class NullMachine final : public StateMachine {
- public:
-  absl::Status Apply(absl::Span<const CommittedEntry> entries) override {
-    applied_ = entries.back().index;
-    return absl::OkStatus();
-  }
-  uint64_t AppliedIndex() const override { return applied_; }
-  absl::StatusOr<uint64_t> Flush() override { return applied_.load(); }
-  absl::StatusOr<uint64_t> Checkpoint(const std::string&) override {
-    return absl::UnimplementedError("nothing to copy");
-  }
-  absl::Status Install(const std::string&) override {
-    return absl::UnimplementedError("nothing to install");
-  }
-  void OnLeader(uint64_t) override {}
-  void OnFollower() override {}
-
- private:
-  std::atomic<uint64_t> applied_{0};
-};
 
 double ProcessSeconds() {
   timespec now;

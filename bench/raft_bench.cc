@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -16,7 +15,7 @@
 #include <vector>
 
 #include "absl/strings/numbers.h"
-#include "common/files.h"
+#include "bench/null_machine.h"
 #include "common/log.h"
 #include "replication/node/replica_node.h"
 
@@ -26,35 +25,6 @@ namespace {
 constexpr size_t kPayloadBytes = 256;  // a typical metadata operation
 
 int64_t NowNs() { return SystemClock::Get()->MonotonicNs(); }
-
-class NullMachine final : public StateMachine {
- public:
-  absl::Status Apply(absl::Span<const CommittedEntry> entries) override {
-    applied_ = entries.back().index;
-    return absl::OkStatus();
-  }
-  uint64_t AppliedIndex() const override { return applied_; }
-  absl::StatusOr<uint64_t> Flush() override { return applied_.load(); }
-  absl::StatusOr<uint64_t> Checkpoint(const std::string& directory) override {
-    std::filesystem::create_directory(directory);
-    const uint64_t applied = applied_;
-    auto status = WriteFileDurably(directory + "/applied", std::to_string(applied));
-    return status.ok() ? absl::StatusOr<uint64_t>(applied) : status;
-  }
-  absl::Status Install(const std::string& directory) override {
-    const auto text = ReadSmallFile(directory + "/applied");
-    if (!text.ok()) return text.status();
-    applied_ = std::stoull(*text);
-    return absl::OkStatus();
-  }
-  void OnLeader(uint64_t) override { leads_ = true; }
-  void OnFollower() override { leads_ = false; }
-  bool leads() const { return leads_; }
-
- private:
-  std::atomic<uint64_t> applied_{0};
-  std::atomic<bool> leads_{false};
-};
 
 // Latencies of one row; operations report from threads of the node.
 class Row {

@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench/null_machine.h"
 #include "common/files.h"
 #include "common/log.h"
 #include "replication/node/replica_node.h"
@@ -26,39 +27,24 @@ constexpr size_t kFileBytes = size_t{16} << 20;  // as a table of a large store
 constexpr GroupId kGroup = 1;
 
 // Its state is a directory of files that never change, as tables do not, and the applied index.
-class FileMachine final : public StateMachine {
+class FileMachine final : public NullMachine {
  public:
   explicit FileMachine(std::string directory) : directory_(std::move(directory)) {}
 
-  absl::Status Apply(absl::Span<const CommittedEntry> entries) override {
-    applied_ = entries.back().index;
-    return absl::OkStatus();
-  }
-  uint64_t AppliedIndex() const override { return applied_; }
-  absl::StatusOr<uint64_t> Flush() override { return applied_.load(); }
   absl::StatusOr<uint64_t> Checkpoint(const std::string& directory) override {
-    const uint64_t applied = applied_;
     auto status = CloneDirectory(directory_, directory, [](std::string_view) { return true; });
-    if (status.ok()) status = WriteFileDurably(directory + "/applied", std::to_string(applied));
-    return status.ok() ? absl::StatusOr<uint64_t>(applied) : status;
+    if (!status.ok()) return status;
+    return WriteApplied(directory);
   }
   absl::Status Install(const std::string& directory) override {
-    const auto text = ReadSmallFile(directory + "/applied");
-    if (!text.ok()) return text.status();
-    applied_ = std::stoull(*text);
-    installed_ = true;
-    return absl::OkStatus();
+    absl::Status status = NullMachine::Install(directory);
+    installed_ = status.ok();
+    return status;
   }
-  void OnLeader(uint64_t) override { leads_ = true; }
-  void OnFollower() override { leads_ = false; }
-
-  bool leads() const { return leads_; }
   bool installed() const { return installed_; }
 
  private:
   const std::string directory_;
-  std::atomic<uint64_t> applied_{0};
-  std::atomic<bool> leads_{false};
   std::atomic<bool> installed_{false};
 };
 

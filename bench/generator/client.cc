@@ -45,6 +45,15 @@ FileHandle NextHandle(Reply& reply) {
 
 Stateid TakeStateid(xdr::Reader& reader) { return Stateid(reader.FixedOpaque(kStateidBytes)); }
 
+// What LOCK or LOCKU made of the lock's stateid.
+absl::StatusOr<Stateid> LockStateid(Reply& reply, nfs_opnum4 opcode, std::string_view name) {
+  Stateid stateid;
+  if (reply.ok()) stateid = TakeStateid(reply.Skip({OP_PUTFH, opcode}).body());
+  const absl::Status status = reply.Status(name);
+  if (!status.ok()) return status;
+  return stateid;
+}
+
 // OPEN4resok (RFC 8881 18.16.2). A delegation that was not wanted is malformed.
 Stateid NextOpen(Reply& reply) {
   reply.Skip({OP_OPEN});
@@ -334,11 +343,7 @@ Task<absl::StatusOr<Stateid>> Client::Lock(const OpenFile& file, std::string own
   Request request(CallKind::kLock);
   request.PutFh(file.handle).Lock(session_.client_id(), owner, file.stateid, offset, length);
   Reply reply = co_await session_.Run(std::move(request.Cached()));
-  Stateid stateid;
-  if (reply.ok()) stateid = TakeStateid(reply.Skip({OP_PUTFH, OP_LOCK}).body());
-  const absl::Status status = reply.Status("LOCK");
-  if (!status.ok()) co_return status;
-  co_return stateid;
+  co_return LockStateid(reply, OP_LOCK, "LOCK");
 }
 
 Task<absl::StatusOr<Stateid>> Client::LockAgain(const OpenFile& file, Stateid lock, uint64_t offset,
@@ -346,11 +351,7 @@ Task<absl::StatusOr<Stateid>> Client::LockAgain(const OpenFile& file, Stateid lo
   Request request(CallKind::kLock);
   request.PutFh(file.handle).LockAgain(lock, offset, length).Cached();
   Reply reply = co_await session_.Run(std::move(request));
-  Stateid stateid;
-  if (reply.ok()) stateid = TakeStateid(reply.Skip({OP_PUTFH, OP_LOCK}).body());
-  const absl::Status status = reply.Status("LOCK");
-  if (!status.ok()) co_return status;
-  co_return stateid;
+  co_return LockStateid(reply, OP_LOCK, "LOCK");
 }
 
 Task<absl::StatusOr<Stateid>> Client::Unlock(const OpenFile& file, Stateid lock, uint64_t offset,
@@ -358,11 +359,7 @@ Task<absl::StatusOr<Stateid>> Client::Unlock(const OpenFile& file, Stateid lock,
   Request request(CallKind::kLocku);
   request.PutFh(file.handle).Unlock(lock, offset, length).Cached();
   Reply reply = co_await session_.Run(std::move(request));
-  Stateid stateid;
-  if (reply.ok()) stateid = TakeStateid(reply.Skip({OP_PUTFH, OP_LOCKU}).body());
-  const absl::Status status = reply.Status("LOCKU");
-  if (!status.ok()) co_return status;
-  co_return stateid;
+  co_return LockStateid(reply, OP_LOCKU, "LOCKU");
 }
 
 }  // namespace openefs::bench
