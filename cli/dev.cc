@@ -44,6 +44,8 @@ void AddDevCommand(CLI::App& app, int* exit_code) {
   dev->add_option("--lease-seconds", options->lease_seconds, "NFS lease")
       ->check(CLI::Range(1, 3600))
       ->capture_default_str();
+  dev->add_flag("--read-leases", options->read_leases,
+                "Metadata reads trust the leader's clock for a fraction of a second");
   dev->add_option("--metrics-listen", options->metrics_listen,
                   "Address of Prometheus metrics; empty for none")
       ->capture_default_str();

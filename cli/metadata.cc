@@ -44,6 +44,7 @@ class MetadataRole final : public RunningRole {
     options.directory = config.data_dir;
     options.cluster_id = config.cluster_id;
     options.lease_ms = config.lease_seconds * 1000;
+    options.read_leases = config.read_leases;
     options.on_fatal = [this](const absl::Status& why) { Fail(why); };
     transport_ = replication::MakeRpcTransport(server_.get(), peers);
     service_ =

@@ -131,6 +131,7 @@ absl::Status EmbeddedClusterImpl::StartMetadata() {
     service.cluster_id = cluster_id_;
     service.voters = voters;
     service.lease_ms = options_.lease_seconds * 1000;
+    service.read_leases = options_.read_leases;
     transports_.push_back(network_->MakeTransport(service.node_id));
     metadata_.push_back(metadata::MakeMetadataService(std::move(service), transports_.back().get(),
                                                       SystemClock::Get()));

@@ -17,6 +17,7 @@ struct EmbeddedClusterOptions {
   int azs = 3;
   int datanodes_per_az = 2;
   int lease_seconds = 60;
+  bool read_leases = false;
   std::string metrics_listen = "127.0.0.1:9490";  // empty: none
 };
 

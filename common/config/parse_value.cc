@@ -55,6 +55,13 @@ absl::StatusOr<std::string> ParseText(const YAML::Node& node) {
   return node.Scalar();
 }
 
+absl::StatusOr<bool> ParseBool(const YAML::Node& node) {
+  const std::string text = node.IsScalar() ? node.Scalar() : "";
+  if (text == "true") return true;
+  if (text == "false") return false;
+  return ConfigError(node, "must be true or false");
+}
+
 absl::StatusOr<uint64_t> ParseInteger(const YAML::Node& node, uint64_t min, uint64_t max) {
   uint64_t value = 0;
   const bool is_number =

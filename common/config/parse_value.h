@@ -23,6 +23,8 @@ absl::Status ConfigError(const absl::Status& error, absl::string_view prefix);
 absl::StatusOr<std::string> ParseText(const YAML::Node& node);
 // Decimal digits only.
 absl::StatusOr<uint64_t> ParseInteger(const YAML::Node& node, uint64_t min, uint64_t max);
+// true or false.
+absl::StatusOr<bool> ParseBool(const YAML::Node& node);
 // A numeric IPv4 or IPv6 address.
 absl::StatusOr<std::string> ParseAddress(const YAML::Node& node);
 // host:port, where host is a name, an IPv4 address or an IPv6 address in brackets.

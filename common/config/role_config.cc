@@ -127,8 +127,8 @@ absl::StatusOr<std::vector<MetadataNodeConfig>> ParseMetadataNodes(const YAML::N
   return nodes;
 }
 
-const std::array<Key, 14>& Keys() {
-  static const auto* keys = new std::array<Key, 14>{{
+const std::array<Key, 15>& Keys() {
+  static const auto* keys = new std::array<Key, 15>{{
       {"cluster_id", kAll, Into(&RoleConfig::cluster_id, &ParseClusterId)},
       {"az", kAll, Into(&RoleConfig::az, &ParseText)},
       {"metadata_nodes", kAll, Into(&RoleConfig::metadata_nodes, &ParseMetadataNodes)},
@@ -142,6 +142,7 @@ const std::array<Key, 14>& Keys() {
       {"nfs_port", kOptional, IntegerInto(&RoleConfig::nfs_port, 1, UINT16_MAX)},
       {"lease_seconds", kOptional,
        IntegerInto(&RoleConfig::lease_seconds, kMinLeaseSeconds, kMaxLeaseSeconds)},
+      {"read_leases", kOptional, Into(&RoleConfig::read_leases, &ParseBool)},
       {"segment_bytes", kOptional,
        IntegerInto(&RoleConfig::segment_bytes, kMinSegmentBytes, kMaxSegmentBytes)},
       {"reserve_bytes", kOptional, IntegerInto(&RoleConfig::reserve_bytes, 0, kMaxReserveBytes)},

@@ -42,6 +42,8 @@ struct RoleConfig {
   uint16_t nfs_port = 2049;
   // metadata, frontend: the same on all of them.
   int64_t lease_seconds = 60;
+  // metadata: the same on all of them.
+  bool read_leases = false;
   // datanode.
   uint64_t segment_bytes = uint64_t{64} << 20;
   uint64_t reserve_bytes = uint64_t{256} << 20;  // free space that is never used

@@ -127,6 +127,7 @@ class Service final : public MetadataService {
     node_options.address = options_.address;
     node_options.az = options_.az;
     node_options.on_fatal = options_.on_fatal;
+    node_options.read_leases = options_.read_leases;
     node_ = replication::MakeReplicaNode(std::move(node_options), transport_, clock_);
     for (GroupId group : options_.groups) {
       if (absl::Status opened = OpenGroup(group); !opened.ok()) return opened;

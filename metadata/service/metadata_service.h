@@ -33,6 +33,7 @@ struct MetadataServiceOptions {
   std::function<void(absl::Status)> on_fatal;
   std::vector<GroupId> groups = {kSystemGroup, kFirstNamespaceGroup};
   int64_t lease_ms = 60'000;
+  bool read_leases = false;  // as ReplicaNodeOptions::read_leases
   int read_threads = 2;
   // A data node not heard of for this long is set DOWN in the map (by the system group's leader).
   int64_t data_node_timeout_ms = 3'000;

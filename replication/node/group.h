@@ -57,6 +57,8 @@ class Group {
   void Add(MemberRequest request);
   void Step(pb::RaftMessage message);
   void Tick();
+  // With read leases, before the input of each turn: ReadLeaseTimeUs, read after all of it came.
+  void OnTime(uint64_t now_us) { core_.OnTime(now_us); }
   void OnPersisted(uint64_t write_id);
   void OnQuiet(const pb::RaftMessage& message);
   // Heartbeats are wanted again; anything that is asked of the group wakes it too.

@@ -91,7 +91,7 @@ class Peers final : public BatchSink {
   // Those that have come alive since the last call.
   std::vector<NodeId> TakeBack() { return std::exchange(back_, {}); }
   bool Alive(NodeId node) const;
-  int64_t HeardMs(NodeId node) const;  // when it was heard of last
+  int64_t HeardMs(NodeId node) const;  // when it was heard of last; 0: unknown
   std::vector<View> Views() const;
 
   // Tells the peers that this session ends.

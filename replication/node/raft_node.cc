@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
 #include "common/random.h"
+#include "replication/node/read_lease.h"
 
 namespace openefs::replication {
 namespace {
@@ -131,6 +132,7 @@ absl::Status RaftNode::OpenGroup(GroupId id, StateMachine* machine) {
   raft.heartbeat_ticks = options_.heartbeat_ticks;
   raft.election_ticks = options_.election_ticks;
   raft.seed = SystemRandom::Get()->Next64();
+  if (options_.read_leases) raft.lease = ReadLeaseFor(options_.tick_ms);
   groups_[id] = std::make_unique<Group>(id, std::move(raft), *std::move(durable), machine,
                                         inbox_.get(), options_.flush_log_bytes,
                                         GroupSnapshots::Options{
@@ -277,6 +279,7 @@ void RaftNode::Run() {
     const int64_t wait_ms = next_tick_ms - clock_->MonotonicMs();
     LoopInput in = inbox_->Take(std::clamp<int64_t>(wait_ms, 0, options_.tick_ms));
     if (in.stop) return DropInput(in);
+    if (options_.read_leases) turn_us_ = ReadLeaseTimeUs(*clock_);
     Dispatch(in);
     const int64_t now_ms = clock_->MonotonicMs();
     if (now_ms >= next_tick_ms) {
@@ -293,7 +296,10 @@ Group* RaftNode::Touch(GroupId id) {
   const auto found = groups_.find(id);
   if (found == groups_.end()) return nullptr;
   Group* group = found->second.get();
-  if (!std::exchange(group->dirty, true)) dirty_.push_back(group);
+  if (!std::exchange(group->dirty, true)) {
+    dirty_.push_back(group);
+    if (options_.read_leases) group->OnTime(turn_us_);
+  }
   return group;
 }
 

@@ -95,6 +95,7 @@ class RaftNode final : public ReplicaNode {
 
   // Loop thread only, once it runs.
   bool gave_up_ = false;
+  uint64_t turn_us_ = 0;  // with read leases: when this turn of the loop began to act
   std::map<GroupId, std::vector<NodeId>> committed_members_;  // as each group knew them last
   std::map<GroupId, std::unique_ptr<Group>> groups_;
   std::vector<Group*> dirty_;

@@ -48,7 +48,9 @@ void RaftNode::OnPeerLost(NodeId peer) {
     if (!group->quiet()) continue;
     const raft::Raft& core = group->core();
     if (core.leader() == peer) {
-      const int64_t silent_ms = now_ms - peers_->HeardMs(peer);
+      // Of one that was removed meanwhile nothing is known.
+      const int64_t heard_ms = peers_->HeardMs(peer);
+      const int64_t silent_ms = heard_ms == 0 ? 0 : now_ms - heard_ms;
       Touch(id)->WakeAfter(static_cast<int>(
           std::min<int64_t>(silent_ms / options_.tick_ms, options_.election_ticks)));
     } else if (core.leads() && core.configuration().Contains(peer)) {

@@ -33,6 +33,9 @@ struct ReplicaNodeOptions {
   int64_t tick_ms = 50;
   int heartbeat_ticks = 2;  // 100 ms
   int election_ticks = 10;  // 500 ms, and up to twice that by chance
+  // Read barriers are answered without a round to the others while a lease holds: read_lease.h.
+  // Trusts clocks. Useful only if all nodes of a group have it, with the same ticks.
+  bool read_leases = false;
   size_t max_proposal_bytes_in_flight = size_t{64} << 20;
   size_t max_proposals_in_flight = 16384;
 

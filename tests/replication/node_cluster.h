@@ -8,6 +8,7 @@
 #include <fstream>
 #include <functional>
 #include <future>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -179,6 +180,7 @@ class NodeCluster {
 
   // Changes what nodes started from now on are made with.
   ReplicaNodeOptions options;
+  std::map<NodeId, const Clock*> clocks;  // the system's, if it has no other
 
   absl::Status Start(NodeId id) {
     ReplicaNodeOptions o = options;
@@ -187,9 +189,9 @@ class NodeCluster {
     o.directory = Directory(id);
     if (o.voters.empty()) o.voters = voters_;
     o.tick_ms = 5;
+    const Clock* clock = clocks.contains(id) ? clocks[id] : SystemClock::Get();
     transports_[id] = network_->MakeTransport(id);
-    std::shared_ptr<ReplicaNode> node =
-        MakeReplicaNode(o, transports_[id].get(), SystemClock::Get());
+    std::shared_ptr<ReplicaNode> node = MakeReplicaNode(o, transports_[id].get(), clock);
     node->AddGroup(kGroup, machines_[id].get());
     const absl::Status started = node->Start();
     const std::lock_guard<std::mutex> lock(nodes_mu_);

@@ -20,6 +20,7 @@ metrics_listen: 10.0.0.1:9101
 nfs_listen: [10.0.0.1, "fd00::1"]
 nfs_port: 2050
 lease_seconds: 15
+read_leases: true
 log_level: debug
 metadata_nodes:
   - {id: 1, az: az-b, address: "meta-1.example:7000"}
@@ -72,6 +73,7 @@ TEST_CASE("every key is read") {
   CHECK(config->nfs_listen == std::vector<std::string>{"10.0.0.1", "fd00::1"});
   CHECK(config->nfs_port == 2050);
   CHECK(config->lease_seconds == 15);
+  CHECK(config->read_leases);
   CHECK(config->log_level == LogLevel::kDebug);
   REQUIRE(config->metadata_nodes.size() == 2);
   CHECK(config->metadata_nodes[0].id == 1);
@@ -114,6 +116,7 @@ TEST_CASE("what is wrong is told with line and key") {
         "9: nfs_port: must be a whole number from 1 to 65535");
   CHECK(ErrorWith("2050", "[2050]") == "9: nfs_port: must be a whole number from 1 to 65535");
   CHECK(ErrorWith(": 15", ": 0") == "10: lease_seconds: must be a whole number from 1 to 3600");
+  CHECK(ErrorWith(": true", ": yes") == "11: read_leases: must be true or false");
   CHECK(ErrorWith("00112233", "0011223") == "2: cluster_id: must be 32 hex digits");
   CHECK(ErrorWith("00112233", "0011223g") == "2: cluster_id: must be 32 hex digits");
   CHECK(ErrorWith("/var", "var") == "5: data_dir: must be an absolute path");
@@ -124,10 +127,10 @@ TEST_CASE("what is wrong is told with line and key") {
   CHECK(ErrorWith("10.0.0.1:7001", ":7001") == "6: rpc_listen: must be host:port");
   CHECK(ErrorWith("10.0.0.1, ", "localhost, ") == "8: nfs_listen: must be a numeric address");
   CHECK(ErrorWith("log_level: debug", "log_level: loud") ==
-        "11: log_level: must be debug, info, warning or error");
-  CHECK(ErrorWith("id: 1", "id: 2") == "14: metadata_nodes: has the id of another node");
-  CHECK(ErrorWith("id: 1", "idd: 1") == "13: metadata_nodes: unknown key idd");
-  CHECK(ErrorWith("id: 1, ", "") == "13: metadata_nodes: must have id, az and address");
+        "12: log_level: must be debug, info, warning or error");
+  CHECK(ErrorWith("id: 1", "id: 2") == "15: metadata_nodes: has the id of another node");
+  CHECK(ErrorWith("id: 1", "idd: 1") == "14: metadata_nodes: unknown key idd");
+  CHECK(ErrorWith("id: 1, ", "") == "14: metadata_nodes: must have id, az and address");
   CHECK(ErrorWith("node_id: 2", "node_id: 3") == "4: node_id: 3 is not one of metadata_nodes");
   CHECK(ErrorWith("\naz: az-a", "\naz: az-c") == "3: az: metadata_nodes has node 2 in az-a");
 }
