@@ -7,12 +7,25 @@ namespace openefs::metadata {
 
 using replication::StateDigest;
 
+namespace {
+
+template <typename Map>
+void KeepOnly(const std::vector<NodeId>& voters, Map& by_node) {
+  std::erase_if(by_node, [&](const auto& item) {
+    return std::find(voters.begin(), voters.end(), item.first) == voters.end();
+  });
+}
+
+}  // namespace
+
 StateComparison::StateComparison(NodeId self, std::vector<NodeId> voters)
     : self_(self), voters_(std::move(voters)) {}
 
 void StateComparison::SetVoters(std::vector<NodeId> voters) {
   MutexLock lock(mu_);
   voters_ = std::move(voters);
+  KeepOnly(voters_, peers_);
+  KeepOnly(voters_, told_);
 }
 
 void StateComparison::Restart() {

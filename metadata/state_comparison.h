@@ -35,7 +35,7 @@ class StateComparison {
   // `self` 0: compares nothing (a machine outside a cluster).
   StateComparison(NodeId self, std::vector<NodeId> voters);
 
-  // Who decides from now on.
+  // Who decides from now on; what others have said is forgotten.
   void SetVoters(std::vector<NodeId> voters);
 
   // This replica's state came from somewhere else (a restart, a snapshot): what is remembered of

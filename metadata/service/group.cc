@@ -233,9 +233,19 @@ void Group::StopIfOdd() {
   parts_.node->Fail(parts_.id, absl::DataLossError(why));
 }
 
+// Over states decide those who are voters by what is committed: a change under way may be rolled
+// back, and until it is through the ones before it are as good.
+void Group::NoteVoters() {
+  const replication::GroupStatus status = parts_.node->Status(parts_.id);
+  const replication::raft::Configuration& members = status.configuration;
+  const bool settled = status.configuration_committed && !members.joint();
+  if (settled && !members.voters.empty()) machine_.comparison().SetVoters(members.voters);
+}
+
 // Tells the others what this replica's state came to; an idle group has nothing new to tell.
 void Group::CompareStates() {
   StopIfOdd();
+  NoteVoters();
   SetAgreedIndex(node_id_, parts_.id, machine_.comparison().AgreedIndex());
   const std::vector<replication::StateDigest> latest = machine_.comparison().Latest();
   if (stopped_ || latest.empty()) return;

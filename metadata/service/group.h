@@ -64,6 +64,7 @@ class Group {
   void OnFollower() { leading_.store(false, std::memory_order_release); }
   void OnDifference(const StateVerdict& verdict);
 
+  void NoteVoters();
   void CompareStates();
   void StopIfOdd();
 

@@ -74,7 +74,11 @@ class FakeNode final : public replication::ReplicaNode {
   }
   void Fail(GroupId, absl::Status why) override { failure = std::move(why); }
   replication::GroupStatus Status(GroupId group) const override {
-    return {.group = group, .leader = leader, .is_leader = leader == 1};
+    return {.group = group,
+            .leader = leader,
+            .is_leader = leader == 1,
+            .configuration = configuration,
+            .configuration_committed = configuration_committed};
   }
 
   void ChangeMembers(GroupId, replication::MemberChange,
@@ -93,6 +97,8 @@ class FakeNode final : public replication::ReplicaNode {
   absl::Status barrier;
   absl::Status failure;
   std::vector<replication::StateDigest> digests;  // sent last
+  replication::raft::Configuration configuration;
+  bool configuration_committed = true;
   NodeId leader = 0;
   int proposals = 0;
 

@@ -136,6 +136,40 @@ TEST_CASE("a leader that is odd answers nothing more") {
   CHECK(absl::IsFailedPrecondition(h.Run(Plain({PutRoot()})).status()));
 }
 
+TEST_CASE("over states decide the voters of the committed configuration") {
+  LoneGroup h;
+  h.node.Lead();
+  REQUIRE(h.Run(Plain({Format()})).ok());
+  h.group.Tend();
+  REQUIRE(h.node.digests.size() == 1);
+  const replication::StateDigest other{h.node.digests[0].index, h.node.digests[0].hash + 1};
+  const auto differ = [&](NodeId from) {
+    h.group.machine()->OnPeerDigests(from, {&other, 1});
+    h.group.Tend();
+  };
+
+  differ(2);  // a voter at first
+  // Under way: nobody knows yet whether 4 and 5 will be voters.
+  h.node.configuration = {{1, 4, 5}, {1, 2, 3}, {}};
+  differ(4);
+  differ(5);
+  CHECK(h.node.failure.ok());
+  h.node.configuration = {{1, 4, 5}, {}, {}};
+  h.node.configuration_committed = false;
+  differ(4);
+  differ(5);
+  CHECK(h.node.failure.ok());
+
+  h.node.configuration_committed = true;
+  h.group.Tend();
+  differ(2);  // what those who were replaced say counts no more, nor what they have said
+  differ(3);
+  differ(4);
+  CHECK(h.node.failure.ok());
+  differ(5);
+  CHECK(absl::IsDataLoss(h.node.failure));
+}
+
 TEST_CASE("digests are told until they must have arrived, then an idle group is silent") {
   LoneGroup h;
   h.group.Tend();
