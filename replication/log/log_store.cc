@@ -18,7 +18,9 @@ absl::StatusOr<std::unique_ptr<LogStore>> LogStore::Open(LogStoreOptions options
                                   {"cluster", absl::BytesToHexString(store->options_.cluster_id)}});
   if (!directory.ok()) return directory.status();
   store->directory_ = *std::move(directory);
-  if (auto status = store->Recover(); !status.ok()) return status;
+  auto recovered = store->Recover();
+  if (store->damaged_ && store->options_.on_damage) recovered = store->BeginAnew(recovered);
+  if (!recovered.ok()) return recovered;
   if (auto status = store->BeginSegment(); !status.ok()) return status;
   return store;
 }

@@ -38,13 +38,18 @@ struct LogStoreOptions {
   uint64_t segment_bytes = uint64_t{64} << 20;
   size_t zero_ahead_bytes = kZeroAheadBytes;
   LogFaultHook fault;  // tests only
+  // Called when the log turns out to be damaged before acknowledged data, while it is locked. OK:
+  // its files are set aside (as `damaged-<n>` in the directory) and an empty log takes their place.
+  // An error, or null: Open fails.
+  std::function<absl::Status(const absl::Status& damage)> on_damage;
 };
 
 // What one group adds in one write, applied in the order of the members.
 struct GroupWrite {
   GroupId group = 0;
   std::optional<raft::Configuration> first_configuration;  // before any entry
-  // A snapshot takes the place of the log: no entries, and the front after `reset->index`.
+  // A snapshot takes the place of the log: no entries, and the front after `reset->index`. Of index
+  // 0: the log is that of a new replica, but for its configuration.
   std::optional<raft::SnapshotMeta> reset;
   std::optional<raft::HardState> hard_state;
   std::vector<raft::Entry> entries;
@@ -55,7 +60,8 @@ struct GroupWrite {
 class LogStore {
  public:
   // Opens or formats. Errors, each one line: those of StoreDirectory::Open; DATA_LOSS if the log is
-  // damaged anywhere but in a torn last write, which is cut off.
+  // damaged anywhere but in a torn last write, which is cut off (but see options.on_damage), or
+  // cannot be read.
   static absl::StatusOr<std::unique_ptr<LogStore>> Open(LogStoreOptions options);
 
   // What the log holds of a group, with the entries from `recent_from` on.
@@ -96,13 +102,14 @@ class LogStore {
 
   // recovery.cc
   absl::Status Recover();
-  absl::StatusOr<std::vector<uint64_t>> ListSegments() const;
+  absl::StatusOr<std::vector<uint64_t>> ListSegments();
   absl::Status ReplaySegment(uint64_t number, bool is_last);
   absl::Status ReplayFrames(Segment& segment, bool is_last, const std::string& bytes);
   absl::Status ReplayFrame(Segment& segment, uint64_t frame_offset, std::string_view payload,
                            bool* torn);
   absl::Status ReplayRecord(Segment& segment, uint64_t offset, const Record& record);
-  absl::Status DamagedAt(const Segment& segment, uint64_t offset) const;
+  absl::Status Damaged(std::string what);
+  absl::Status BeginAnew(const absl::Status& damage);
 
   absl::Status BeginSegment();
   absl::Status WriteFrame(absl::Span<const GroupWrite> writes);
@@ -122,6 +129,9 @@ class LogStore {
   // Constant after Open.
   LogStoreOptions options_;
   std::unique_ptr<StoreDirectory> directory_;
+
+  // While opening.
+  bool damaged_ = false;  // DATA_LOSS is not only a file that cannot be opened
 
   // Writer thread only.
   absl::Status failed_;

@@ -66,7 +66,7 @@ std::string EncodeReset(const Reset& reset) {
 std::optional<Reset> DecodeReset(std::string_view body) {
   Reset reset;
   if (!GetInt(body, reset.index) || !GetInt(body, reset.term) || !body.empty()) return std::nullopt;
-  if (reset.index == 0) return std::nullopt;
+  if (reset.index == 0 && reset.term != 0) return std::nullopt;
   return reset;
 }
 

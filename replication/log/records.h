@@ -18,7 +18,8 @@ struct Truncation {
   uint64_t last_index = 0;     // of the log when this was written
 };
 
-// A snapshot took the place of all entries there were, and of those up to `index`.
+// A snapshot took the place of all entries there were, and of those up to `index`; 0: nothing did,
+// the log begins anew.
 struct Reset {
   uint64_t index = 0;
   uint64_t term = 0;  // of entry `index`

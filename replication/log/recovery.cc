@@ -1,25 +1,21 @@
 // Opening the log: replay of all segments, and the judgement over what is damaged.
-#include <dirent.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
 #include <fstream>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/files.h"
 #include "common/log.h"
 #include "replication/log/log_store.h"
+#include "replication/log/set_aside.h"
 
 namespace openefs::replication {
 namespace {
 
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path) {
   std::ifstream in(path, std::ios::binary | std::ios::ate);
-  if (!in) return absl::DataLossError(absl::StrCat("raft log: cannot open ", path));
+  if (!in) return absl::InternalError(absl::StrCat("raft log: cannot open ", path));
   std::string bytes(static_cast<size_t>(in.tellg()), '\0');
   in.seekg(0);
   if (!in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) {
@@ -48,7 +44,7 @@ absl::Status LogStore::Recover() {
   MutexLock lock(mu_);
   for (const auto& [group, index] : groups_) {
     if (auto status = index.CheckComplete(); !status.ok()) {
-      return absl::DataLossError(
+      return Damaged(
           absl::StrCat("raft log ", directory_->path(), ": group ", group, ": ", status.message()));
     }
   }
@@ -56,25 +52,14 @@ absl::Status LogStore::Recover() {
 }
 
 // In order, and without holes.
-absl::StatusOr<std::vector<uint64_t>> LogStore::ListSegments() const {
-  DIR* dir = ::opendir(directory_->path().c_str());
-  if (dir == nullptr) {
-    return absl::DataLossError(
-        absl::StrCat("raft log: cannot list ", directory_->path(), ": ", std::strerror(errno)));
-  }
-  std::vector<uint64_t> numbers;
-  while (const dirent* entry = ::readdir(dir)) {
-    const std::string name = entry->d_name;
-    const uint64_t number = std::strtoull(name.c_str(), nullptr, 16);
-    if (name == Segment::FileName(number)) numbers.push_back(number);
-  }
-  ::closedir(dir);
-  std::sort(numbers.begin(), numbers.end());
-  for (size_t i = 1; i < numbers.size(); ++i) {
-    if (numbers[i] != numbers[i - 1] + 1) {
-      return absl::DataLossError(absl::StrCat("raft log ", directory_->path(), ": segment ",
-                                              Segment::FileName(numbers[i - 1] + 1),
-                                              " is missing"));
+absl::StatusOr<std::vector<uint64_t>> LogStore::ListSegments() {
+  auto numbers = SegmentsIn(directory_->path());
+  if (!numbers.ok()) return numbers;
+  for (size_t i = 1; i < numbers->size(); ++i) {
+    const uint64_t expected = (*numbers)[i - 1] + 1;
+    if ((*numbers)[i] != expected) {
+      return Damaged(absl::StrCat("raft log ", directory_->path(), ": segment ",
+                                  Segment::FileName(expected), " is missing"));
     }
   }
   return numbers;
@@ -83,19 +68,20 @@ absl::StatusOr<std::vector<uint64_t>> LogStore::ListSegments() const {
 absl::Status LogStore::ReplaySegment(uint64_t number, bool is_last) {
   const std::string path = absl::StrCat(directory_->path(), "/", Segment::FileName(number));
   auto bytes = ReadWholeFile(path);
+  if (absl::IsDataLoss(bytes.status())) return Damaged(std::string(bytes.status().message()));
   if (!bytes.ok()) return bytes.status();
   const auto header = DecodeSegmentHeader(*bytes);
   if (!header.has_value()) {
     // A header is durable before the first frame: without one, creation was interrupted.
     if (!is_last || bytes->size() > kSegmentHeaderBytes) {
-      return absl::DataLossError(absl::StrCat("raft log: damaged header of ", path));
+      return Damaged(absl::StrCat("raft log: damaged header of ", path));
     }
-    if (::unlink(path.c_str()) != 0) return absl::DataLossError("raft log: cannot delete " + path);
+    if (::unlink(path.c_str()) != 0) return absl::InternalError("raft log: cannot delete " + path);
     return SyncDirectory(directory_->path());
   }
   const bool fits =
       header->number == number && (active_ == nullptr || header->first_frame == next_frame_);
-  if (!fits) return absl::DataLossError(absl::StrCat("raft log: frames are missing before ", path));
+  if (!fits) return Damaged(absl::StrCat("raft log: frames are missing before ", path));
   next_frame_ = header->first_frame;
   auto segment = Segment::Open(directory_->path(), *header, &options_.fault);
   if (!segment.ok()) return segment.status();
@@ -123,7 +109,10 @@ absl::Status LogStore::ReplayFrames(Segment& segment, bool is_last, const std::s
     }
     if (torn) {
       const bool acknowledged = LaterFrameExists(all, offset, next_frame_, salt);
-      if (!is_last || acknowledged) return DamagedAt(segment, offset);
+      if (!is_last || acknowledged) {
+        return Damaged(absl::StrCat("raft log: ", segment.path(), " is damaged at byte ", offset,
+                                    ", before data that was acknowledged"));
+      }
       Log(LogLevel::kWarning, "raft.log_tail_cut",
           {{"segment", segment.path()}, {"offset", offset}, {"bytes", all.size() - offset}});
       return segment.CutTo(offset);
@@ -150,8 +139,8 @@ absl::Status LogStore::ReplayFrame(Segment& segment, uint64_t frame_offset,
   }
   for (const auto& [at, record] : records) {
     if (auto status = ReplayRecord(segment, at, record); !status.ok()) {
-      return absl::DataLossError(absl::StrCat("raft log ", segment.path(), ": group ", record.group,
-                                              ": ", status.message()));
+      return Damaged(absl::StrCat("raft log ", segment.path(), ": group ", record.group, ": ",
+                                  status.message()));
     }
   }
   return absl::OkStatus();
@@ -195,10 +184,22 @@ absl::Status LogStore::ReplayRecord(Segment& segment, uint64_t offset, const Rec
   return absl::DataLossError(absl::StrCat("record of unknown form at ", offset));
 }
 
-absl::Status LogStore::DamagedAt(const Segment& segment, uint64_t offset) const {
-  return absl::DataLossError(
-      absl::StrCat("raft log: ", segment.path(), " is damaged at byte ", offset,
-                   ", before data that was acknowledged; replace this node by one with a new id"));
+absl::Status LogStore::Damaged(std::string what) {
+  damaged_ = true;
+  return absl::DataLossError(what);
+}
+
+// What was replayed before the damage was found counts no more.
+absl::Status LogStore::BeginAnew(const absl::Status& damage) {
+  if (auto status = options_.on_damage(damage); !status.ok()) return status;
+  active_.reset();
+  next_frame_ = 1;
+  {
+    MutexLock lock(mu_);
+    groups_.clear();
+    segments_.clear();
+  }
+  return SetSegmentsAside(directory_->path());
 }
 
 }  // namespace openefs::replication

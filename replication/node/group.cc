@@ -38,6 +38,7 @@ Group::Group(GroupId id, raft::RaftOptions options, raft::DurableState durable,
       snapshots_(id, std::move(snapshots), &core_, &applier_),
       handed_out_(durable.applied_index),
       flushed_index_(durable.applied_index),
+      lives_(LivesIn(core_.configuration())),
       noted_term_(durable.hard_state.term),
       proposals_metric_(metrics::GetCounter("openefs_raft_proposals_total",
                                             "Entries proposed to the group on its leader.",
@@ -51,6 +52,11 @@ Group::Group(GroupId id, raft::RaftOptions options, raft::DurableState durable,
                                        GroupLabels(options.id, id))),
       applied_metric_(metrics::GetGauge("openefs_raft_applied_index", "Last entry applied.",
                                         GroupLabels(options.id, id))) {}
+
+void Group::SetLife(uint64_t life) {
+  life_ = life;
+  learns_again_ = life != 0 && !core_.configuration().IsVoter(core_.id());
+}
 
 void Group::Start(ApplierPool* pool) {
   applier_.Start(pool);
@@ -76,7 +82,16 @@ void Group::Add(BarrierCallback done) {
   barriers_.push_back(std::move(done));
 }
 
+// Of a log that is gone. A replica's life, and so what is dropped here, is a matter of the group's
+// configuration.
+bool Group::OfAnEarlierLife(const pb::RaftMessage& message) const {
+  if (message.type() != pb::RaftMessage::APPEND_REPLY) return false;
+  const auto life = lives_.find(message.from());
+  return message.life() != (life == lives_.end() ? 0 : life->second);
+}
+
 void Group::Step(pb::RaftMessage message) {
+  if (OfAnEarlierLife(message)) return;
   if (!LetsSleep(message)) Wake();
   if (!failed_) core_.Step(std::move(message));
 }
@@ -88,6 +103,22 @@ void Group::Add(MemberRequest request) {
     membership_.Transfer(request.transfer_to, std::move(request.done));
   } else {
     membership_.Change(std::move(request.change), std::move(request.done));
+  }
+}
+
+absl::StatusOr<bool> Group::Demote(const pb::ReplicaMember& member) {
+  Wake();
+  return Membership::Demote(core_, member);
+}
+
+void Group::PassOnLeadership(Outbox& outbox) {
+  if (failed_ || !core_.leads()) return;
+  membership_.Transfer(0, [](const absl::Status&) {});
+  membership_.Advance(core_);
+  for (pb::RaftMessage& message : core_.TakeReady().messages) {
+    if (message.type() != pb::RaftMessage::TIMEOUT_NOW) continue;
+    message.set_group(id_);
+    outbox.Add(std::move(message));
   }
 }
 
@@ -135,6 +166,7 @@ void Group::Fail(const absl::Status& why) {
   }
   rounds_.clear();
   membership_.Drop(why);
+  snapshots_.Cancel();
   DropWaiting();
   if (std::exchange(announced_term_, 0) != 0) {
     ApplyTask task;
@@ -228,8 +260,12 @@ void Group::StartBarrierRound() {
 }
 
 void Group::HandOut(raft::Ready ready, LoopOutput& out) {
-  for (pb::RaftMessage& message : ready.messages) message.set_group(id_);
-  for (pb::RaftMessage& message : ready.messages_after_write) message.set_group(id_);
+  for (auto* messages : {&ready.messages, &ready.messages_after_write}) {
+    for (pb::RaftMessage& message : *messages) {
+      message.set_group(id_);
+      if (life_ != 0) message.set_life(life_);
+    }
+  }
   HandOutWrites(ready, out);
   for (pb::RaftMessage& message : ready.messages) out.outbox->Add(std::move(message));
   for (const raft::Ready::LogRead& read : ready.reads) out.reads.push_back({id_, read, {}});
@@ -241,8 +277,20 @@ void Group::HandOut(raft::Ready ready, LoopOutput& out) {
   }
   DropRounds(ready.barriers_dropped);
   if (ready.configuration.has_value()) {
+    NoteConfiguration(*ready.configuration);
     out.configurations.push_back({id_, *std::move(ready.configuration)});
   }
+}
+
+void Group::NoteConfiguration(const raft::Ready::ConfigurationNews& news) {
+  std::map<NodeId, uint64_t> lives = LivesIn(news.configuration);
+  for (const auto& [node, life] : lives) {
+    if (lives_[node] != life) core_.ForgetProgress(node);
+  }
+  lives_ = std::move(lives);
+  const bool voter = news.committed && news.configuration.IsIncomingVoter(core_.id());
+  if (!voter || !std::exchange(learns_again_, false)) return;
+  Log(LogLevel::kInfo, "raft.rebuilt", {{"node", core_.id()}, {"group", id_}, {"life", life_}});
 }
 
 void Group::HandOutWrites(raft::Ready& ready, LoopOutput& out) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -42,6 +43,9 @@ class Group {
   Group(GroupId id, raft::RaftOptions options, raft::DurableState durable, StateMachine* machine,
         Inbox* inbox, uint64_t flush_log_bytes, GroupSnapshots::Options snapshots = {});
 
+  // Before Start: how often this replica was rebuilt (group_rebuild.h).
+  void SetLife(uint64_t life);
+
   // Begins to apply. A lone voter need not wait for an election.
   void Start(ApplierPool* pool);
   // In place of Start, for the simulator: no thread is made; ApplyQueued does the applier's work
@@ -70,6 +74,12 @@ class Group {
   void OnSnapshotInstalled();
   // This replica does not take part any more.
   void Fail(const absl::Status& why);
+  // After Fail, any thread: returns when its state machine is not called any more.
+  void StopApplying() { applier_.Stop(); }
+  // Before Fail, if it leads: lets another stand for election at once.
+  void PassOnLeadership(Outbox& outbox);
+  // As Membership::Demote.
+  absl::StatusOr<bool> Demote(const pb::ReplicaMember& member);
 
   void Process(LoopOutput& out);
 
@@ -112,6 +122,8 @@ class Group {
 
   void NoteLeadership();
   void NoteRole();
+  void NoteConfiguration(const raft::Ready::ConfigurationNews& news);
+  bool OfAnEarlierLife(const pb::RaftMessage& message) const;
   void DropPendingAfter(uint64_t index);
   void AppendProposals();
   void StartBarrierRound();
@@ -156,6 +168,10 @@ class Group {
   uint64_t flushed_index_ = 0;
   uint64_t limit_below_ = 0;  // see LimitLog
   uint64_t limit_anyway_ = 0;
+
+  uint64_t life_ = 0;
+  bool learns_again_ = false;         // was rebuilt, and is no voter yet
+  std::map<NodeId, uint64_t> lives_;  // of the others; none: 0
 
   bool quiet_ = false;
   int idle_ticks_ = 0;

@@ -134,6 +134,10 @@ uint64_t GroupSnapshots::OnFinished() {
   return index;
 }
 
+void GroupSnapshots::Cancel() {
+  for (auto& [follower, sending] : sending_) *sending.cancelled = true;
+}
+
 void GroupSnapshots::Process(std::vector<WriteTask>& writes) {
   std::erase_if(sending_, [&](const auto& item) {
     const auto& [follower, sending] = item;

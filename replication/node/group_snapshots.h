@@ -60,6 +60,9 @@ class GroupSnapshots {
   // The index that the core goes on from.
   uint64_t OnFinished();
 
+  // The group stops: nothing of it is sent any more.
+  void Cancel();
+
   // After every turn: cancels what a deposed leader sends; the log's reset, if it is due.
   void Process(std::vector<WriteTask>& writes);
 

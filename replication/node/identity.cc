@@ -49,6 +49,9 @@ absl::Status Identity::Read() {
   for (pb::ReplicaMember& member : *identity.mutable_members()) {
     members_[member.node_id()] = std::move(member);
   }
+  for (pb::GroupRebuild& rebuild : *identity.mutable_rebuilds()) {
+    rebuilds_[rebuild.group()] = std::move(rebuild);
+  }
   return absl::OkStatus();
 }
 
@@ -58,6 +61,7 @@ absl::Status Identity::Write() const {
   identity.set_formed(formed_);
   for (const NodeId voter : first_voters_) identity.add_first_voters(voter);
   for (const auto& [node, member] : members_) *identity.add_members() = member;
+  for (const auto& [group, rebuild] : rebuilds_) *identity.add_rebuilds() = rebuild;
   std::string bytes = identity.SerializeAsString();
   const uint32_t checksum = Checksum(bytes);
   bytes.append(reinterpret_cast<const char*>(&checksum), kChecksumBytes);
@@ -78,6 +82,19 @@ absl::Status Identity::Record(const std::vector<pb::ReplicaMember>& members) {
                             ? absl::ResourceExhaustedError("too many members on record")
                             : Write();
   if (!status.ok()) members_ = std::move(before);
+  return status;
+}
+
+const pb::GroupRebuild* Identity::FindRebuild(GroupId group) const {
+  const auto found = rebuilds_.find(group);
+  return found == rebuilds_.end() ? nullptr : &found->second;
+}
+
+absl::Status Identity::RecordRebuild(const pb::GroupRebuild& rebuild) {
+  auto before = rebuilds_;
+  rebuilds_[rebuild.group()] = rebuild;
+  absl::Status status = Write();
+  if (!status.ok()) rebuilds_ = std::move(before);
   return status;
 }
 

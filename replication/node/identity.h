@@ -42,6 +42,10 @@ class Identity {
   absl::Status Record(const std::vector<pb::ReplicaMember>& members);  // by node id, in place
   absl::Status Form(const std::vector<NodeId>& first_voters,
                     const std::vector<pb::ReplicaMember>& members);
+  absl::Status RecordRebuild(const pb::GroupRebuild& rebuild);  // by group, in place
+
+  // Null: the group was never rebuilt here.
+  const pb::GroupRebuild* FindRebuild(GroupId group) const;
 
  private:
   Identity(std::string path, NodeId node_id) : path_(std::move(path)), node_id_(node_id) {}
@@ -56,6 +60,7 @@ class Identity {
   bool formed_ = false;
   std::vector<NodeId> first_voters_;
   std::map<NodeId, pb::ReplicaMember> members_;
+  std::map<GroupId, pb::GroupRebuild> rebuilds_;
 };
 
 }  // namespace openefs::replication

@@ -104,6 +104,10 @@ void Inbox::AddFailure(GroupFailure failure) {
   With([&](LoopInput& in) { in.failures.push_back(std::move(failure)); });
 }
 
+void Inbox::AddReset(GroupReset reset) {
+  With([&](LoopInput& in) { in.resets.push_back(std::move(reset)); });
+}
+
 void Inbox::AddLogFailure(absl::Status why) {
   With([&](LoopInput& in) { in.log_failure = std::move(why); });
 }

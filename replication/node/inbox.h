@@ -58,6 +58,14 @@ struct ReadEntries {
 struct GroupFailure {
   GroupId group = 0;
   absl::Status why;
+  bool rebuild = false;   // its log or its state is not to be trusted any more
+  bool can_wait = false;  // while this replica leads and too few others are sound
+};
+
+// A group's log and state were reset, durably; or why not.
+struct GroupReset {
+  GroupId group = 0;
+  absl::Status status;
 };
 
 struct FlushedIndex {
@@ -114,6 +122,7 @@ struct LoopInput {
   std::vector<SnapshotArrival> snapshots;
   std::vector<SnapshotNews> snapshot_news;
   std::vector<GroupFailure> failures;
+  std::vector<GroupReset> resets;
   absl::Status log_failure;
   bool stop = false;
 };
@@ -137,6 +146,7 @@ class Inbox {
   void AddSnapshot(SnapshotArrival arrival);
   void AddSnapshotNews(SnapshotNews news);
   void AddFailure(GroupFailure failure);
+  void AddReset(GroupReset reset);
   void AddLogFailure(absl::Status why);
 
   // Ends the loop; what is added from now on is refused.

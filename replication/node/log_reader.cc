@@ -45,6 +45,11 @@ void LogReader::Run() {
     if (!entries.ok()) {
       Log(LogLevel::kWarning, "raft.log_read_failed",
           {{"group", task.group}, {"error", std::string(entries.status().message())}});
+      // A record that cannot be read was acknowledged once: the log may lack others too, and would
+      // be missed by the next start. Until then this replica has forgotten nothing.
+      if (absl::IsDataLoss(entries.status())) {
+        inbox_->AddFailure({task.group, entries.status(), true, true});
+      }
       entries = std::vector<raft::Entry>();
     }
     inbox_->AddRead({task.group, task.read, *std::move(entries)});

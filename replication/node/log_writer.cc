@@ -120,6 +120,7 @@ void LogWriter::Acknowledge(std::vector<WriteTask> tasks) {
       news.meta.index = task.reset_index;
       inbox_->AddSnapshotNews(std::move(news));
     }
+    if (task.on_durable) task.on_durable();
     if (task.write_id != 0) persisted.push_back({task.write.group, task.write_id});
   }
   outbox_.Send();

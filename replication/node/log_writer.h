@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "common/ids.h"
 #include "common/metrics/metrics.h"
 #include "common/mutex.h"
@@ -21,6 +22,8 @@ struct WriteTask {
   uint64_t write_id = 0;  // 0: nothing to acknowledge
   bool has_write = false;
   uint64_t reset_index = 0;  // not 0: the write is a reset to this index, which is acknowledged so
+  // Called by the writer once the write is durable; not at all if that fails.
+  absl::AnyInvocable<void()> on_durable;
   // Sent once this and every earlier write is durable, straight from the writer: a follower's
   // acknowledgement saves a hop.
   std::vector<pb::RaftMessage> messages_after;

@@ -95,12 +95,44 @@ std::optional<raft::Configuration> Promoted(const raft::Configuration& now,
   return std::nullopt;
 }
 
+absl::StatusOr<std::optional<raft::Configuration>> Demoted(const raft::Configuration& now,
+                                                           const pb::ReplicaMember& member) {
+  const NodeId node = member.node_id();
+  if (!now.Contains(node)) {
+    return absl::InvalidArgumentError(absl::StrCat("node ", node, " is not in this group"));
+  }
+  pb::ReplicaMember note = NoteOf(now, node).value_or(member);
+  const bool known = now.notes.contains(node);
+  if (known && note.life() >= member.life()) return std::nullopt;
+  note.set_life(member.life());
+  raft::Configuration target = now;
+  Erase(target.voters, node);
+  Erase(target.learners, node);
+  if (target.voters.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("node ", node, " is the only voter: nobody has what it lost"));
+  }
+  target.learners.push_back(node);
+  target.notes[node] = note.SerializeAsString();
+  return raft::Normalized(std::move(target));
+}
+
+std::map<NodeId, uint64_t> LivesIn(const raft::Configuration& configuration) {
+  std::map<NodeId, uint64_t> lives;
+  for (const auto& [node, text] : configuration.notes) {
+    const std::optional<pb::ReplicaMember> note = NoteOf(configuration, node);
+    if (note.has_value() && note->life() != 0) lives[node] = note->life();
+  }
+  return lives;
+}
+
 std::vector<pb::ReplicaMember> MembersIn(const raft::Configuration& configuration) {
   std::vector<pb::ReplicaMember> members;
   for (const auto& [node, note] : configuration.notes) {
     std::optional<pb::ReplicaMember> member = NoteOf(configuration, node);
     if (!member || member->node_id() != node) continue;
     member->clear_replaces();
+    member->clear_life();  // each group has its own
     members.push_back(*std::move(member));
   }
   return members;
@@ -145,6 +177,18 @@ bool Membership::AdvanceChange(raft::Raft& core, ChangeRequest& request) {
   }
   if (core.ProposeConfiguration(**target) != 0) request.proposed = true;
   return false;
+}
+
+absl::StatusOr<bool> Membership::Demote(raft::Raft& core, const pb::ReplicaMember& member) {
+  const raft::Configuration& now = core.configuration();
+  if (now.joint() || !core.configuration_committed()) return false;
+  const auto target = Demoted(now, member);
+  if (!target.ok()) return target.status();
+  // 0: not now.
+  if (target->has_value()) core.ProposeConfiguration(**target);
+  const std::optional<pb::ReplicaMember> note = NoteOf(core.configuration(), member.node_id());
+  return !target->has_value() && note->life() == member.life() &&
+         !now.IsIncomingVoter(member.node_id());
 }
 
 bool Membership::AdvanceTransfer(raft::Raft& core, TransferRequest& request) {

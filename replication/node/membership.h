@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,6 +38,11 @@ class Membership {
   void Change(MemberChange change, MemberCallback done);
   // `to` 0: the voter that has most. `done` when this replica leads no more.
   void Transfer(NodeId to, MemberCallback done);
+
+  // A member's replica is to be rebuilt (group_rebuild.h); `member.life` counts how often. True: it
+  // is a learner in that life, committed. Otherwise that is begun if it can be, and asking again
+  // finds out: nothing is remembered here, so that a new leader goes on where the last one stopped.
+  static absl::StatusOr<bool> Demote(raft::Raft& core, const pb::ReplicaMember& member);
 
   // Once per turn of the loop in which something happened: asks the core for what can be done now
   // and answers what is done.
@@ -78,6 +84,15 @@ absl::StatusOr<std::optional<raft::Configuration>> TargetOf(const raft::Configur
 // in place of whom it replaces. Nothing: none has.
 std::optional<raft::Configuration> Promoted(const raft::Configuration& now,
                                             const std::function<bool(NodeId)>& caught_up);
+
+// The configuration in which `member`, which belongs to `now`, is a learner in the life it names.
+// Nothing: `now` is that already, or names a later life. INVALID_ARGUMENT: it is no member.
+// FAILED_PRECONDITION: it is the only voter.
+absl::StatusOr<std::optional<raft::Configuration>> Demoted(const raft::Configuration& now,
+                                                           const pb::ReplicaMember& member);
+
+// In which life the configuration knows its members; those it does not name are in their first, 0.
+std::map<NodeId, uint64_t> LivesIn(const raft::Configuration& configuration);
 
 // What the configuration says of its members.
 std::vector<pb::ReplicaMember> MembersIn(const raft::Configuration& configuration);

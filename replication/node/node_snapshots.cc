@@ -64,6 +64,7 @@ void NodeSnapshots::Stop() {
 
 void NodeSnapshots::OnArrival(SnapshotArrival arrival, const Group* group) {
   if (group == nullptr) return arrival.reply(absl::NotFoundError("no such group here"));
+  if (group->failed()) return arrival.reply(absl::UnavailableError("this replica has stopped"));
   arrival.applied_index = group->applied_index();
   receiver_.Submit(std::move(arrival));
 }

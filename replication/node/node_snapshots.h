@@ -31,6 +31,8 @@ class NodeSnapshots {
   void Stop();
 
   // `group` is null where this node has none of that number.
+  // What was received for it will not be installed.
+  void Release(GroupId group) { receiver_.Release(group); }
   void OnArrival(SnapshotArrival arrival, const Group* group);
   void OnNews(const SnapshotNews& news, Group* group);
 

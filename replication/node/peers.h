@@ -86,6 +86,11 @@ class Peers final : public BatchSink {
   // Members that a configuration names. Errors: as Identity::Record.
   absl::Status Record(const std::vector<pb::ReplicaMember>& members);
 
+  // As Identity::RecordRebuild.
+  absl::Status RecordRebuild(const pb::GroupRebuild& rebuild) {
+    return identity_->RecordRebuild(rebuild);
+  }
+
   // Peers that were alive at the last call and have since fallen silent or begun a new session.
   std::vector<NodeId> TakeLost() { return std::exchange(lost_, {}); }
   // Those that have come alive since the last call.

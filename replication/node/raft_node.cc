@@ -33,15 +33,12 @@ absl::Status RaftNode::Start() {
   log.cluster_id = options_.cluster_id;
   log.segment_bytes = options_.segment_bytes;
   log.fault = options_.log_fault;
+  log.on_damage = [this](const absl::Status& damage) { return OnLogDamage(damage); };
   auto store = LogStore::Open(std::move(log));
   if (!store.ok()) return store.status();
   store_ = *std::move(store);
   if (auto status = OpenPeers(); !status.ok()) return status;
-  for (const auto& [id, machine] : machines_) {
-    auto status = NodeSnapshots::Recover(id, options_.directory, machine, store_.get());
-    if (!status.ok()) return status;
-    if (auto log = LoadLog(id, machine); !log.ok()) return log.status();
-  }
+  if (auto status = RecoverGroups(); !status.ok()) return status;
   if (peers_->formed()) {
     if (auto status = OpenGroups(); !status.ok()) return status;
   }
@@ -55,6 +52,7 @@ absl::Status RaftNode::Start() {
   reader_->Start();
   snapshots_->Start();
   for (const auto& [id, group] : groups_) group->Start(&appliers_);
+  running_.store(true, std::memory_order_release);
   loop_ = std::thread([this] { Run(); });
   transport_->SetReceiver(
       {.batch = [inbox = inbox_](pb::RaftMessageBatch batch) { inbox->AddBatch(std::move(batch)); },
@@ -118,7 +116,9 @@ void RaftNode::OpenSnapshots() {
 
 // Not before this node takes part: until then it must neither vote nor acknowledge anything.
 absl::Status RaftNode::OpenGroups() {
+  groups_opened_ = true;
   for (const auto& [id, machine] : machines_) {
+    if (rebuilds_.contains(id)) continue;
     if (auto status = OpenGroup(id, machine); !status.ok()) return status;
   }
   return absl::OkStatus();
@@ -139,6 +139,9 @@ absl::Status RaftNode::OpenGroup(GroupId id, StateMachine* machine) {
                                             .log_directory = options_.directory,
                                             .fault = options_.snapshot_fault,
                                         });
+  if (const auto* rebuilt = peers_->identity().FindRebuild(id)) {
+    groups_[id]->SetLife(rebuilt->life());
+  }
   const raft::Raft& core = groups_[id]->core();
   const uint64_t committed = std::max(core.commit_index(), core.log().first_index() - 1);
   committed_members_[id] = core.ConfigurationAt(committed).Members();
@@ -179,6 +182,7 @@ void RaftNode::Stop() {
   transport_->SetReceiver({});
   inbox_->Close();
   loop_.join();
+  rebuilds_.clear();  // waits for what is under way
   snapshots_->Stop();
   peers_->Leave();
   writer_->Stop();
@@ -287,8 +291,10 @@ void RaftNode::Run() {
       next_tick_ms = now_ms + options_.tick_ms;
       TickPeers();
       TickAll();
+      TickRebuilds();
     }
     ProcessDirty();
+    ReopenGroups();
   }
 }
 
@@ -305,6 +311,7 @@ Group* RaftNode::Touch(GroupId id) {
 
 void RaftNode::Dispatch(LoopInput& in) {
   DispatchFailures(in);
+  DispatchResets(in);
   for (const PersistedWrite& write : in.persisted) Touch(write.group)->OnPersisted(write.write_id);
   for (ReadEntries& read : in.reads) Touch(read.group)->OnEntriesRead(std::move(read));
   for (const FlushedIndex& flushed : in.flushed) Touch(flushed.group)->OnFlushed(flushed.index);
@@ -354,12 +361,11 @@ absl::Status RaftNode::CheckChange(const Group& group, const MemberChange& chang
   }
   if (change.remove == 0) return absl::OkStatus();
   size_t left = 0;
-  size_t alive = 0;
   for (const NodeId voter : group.core().configuration().voters) {
     if (voter == change.remove) continue;
     ++left;
-    if (peers_->Alive(voter)) ++alive;
   }
+  const size_t alive = CountSound(group, change.remove);
   if (alive * 2 > left || left == 0) return absl::OkStatus();
   return absl::UnavailableError(absl::StrCat("without node ", change.remove, " only ", alive,
                                              " of ", left, " voters would be up"));
@@ -375,7 +381,7 @@ void RaftNode::NoteConfigurations(std::vector<ConfigurationChange> changes) {
     }
   }
   std::set<NodeId> in_use;
-  bool settled = true;
+  bool settled = rebuilds_.empty();  // who belongs to those is not known here
   for (const auto& [id, group] : groups_) {
     const raft::Raft& core = group->core();
     settled = settled && core.configuration_committed() && !core.configuration().joint();
@@ -411,6 +417,10 @@ void RaftNode::DispatchPeers(LoopInput& in) {
       if (message.from() != batch.from()) continue;
       if (message.type() == pb::RaftMessage::STATE_DIGEST) {
         DeliverDigests(message);
+      } else if (message.type() == pb::RaftMessage::REBUILD) {
+        OnRebuildAsked(message);
+      } else if (message.type() == pb::RaftMessage::REBUILD_REPLY) {
+        OnRebuildReply(message);
       } else if (message.type() == pb::RaftMessage::QUIET) {
         if (Group* group = Touch(message.group())) group->OnQuiet(message);
       } else if (message.type() == pb::RaftMessage::WAKE) {
@@ -442,7 +452,7 @@ void RaftNode::TickPeers() {
   for (const NodeId peer : peers_->TakeLost()) OnPeerLost(peer);
   for (const NodeId peer : peers_->TakeBack()) OnPeerBack(peer);
   absl::Status trouble = peers_->fatal();
-  if (trouble.ok() && peers_->formed() && groups_.empty()) {
+  if (trouble.ok() && peers_->formed() && !groups_opened_) {
     trouble = OpenGroups();
     for (const auto& [id, group] : groups_) group->Start(&appliers_);
   }
@@ -479,7 +489,10 @@ void RaftNode::DispatchFailures(LoopInput& in) {
     for (const auto& [id, group] : groups_) Touch(id)->Fail(in.log_failure);
   }
   for (const GroupFailure& failure : in.failures) {
-    if (Group* group = Touch(failure.group)) group->Fail(failure.why);
+    if (failure.rebuild) {
+      BeginRebuild(failure);
+    } else if (Group* group = Touch(failure.group))
+      group->Fail(failure.why);
   }
 }
 
@@ -542,7 +555,13 @@ void RaftNode::ProcessDirty() {
   for (const ReadEntries& read : out.reads) reader_->Submit(read.group, read.read);
   {
     MutexLock lock(status_mu_);
-    for (Group* group : dirty_) statuses_[group->id()] = group->Status();
+    for (Group* group : dirty_) {
+      statuses_[group->id()] = group->Status();
+      const auto rebuild = rebuilds_.find(group->id());
+      if (rebuild != rebuilds_.end()) {
+        statuses_[group->id()].rebuild = rebuild->second->Describe();
+      }
+    }
   }
   for (Group* group : dirty_) group->dirty = false;
   dirty_.clear();

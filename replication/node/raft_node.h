@@ -37,6 +37,7 @@ class RaftNode final : public ReplicaNode {
   void ReadBarrier(GroupId group, absl::AnyInvocable<void(absl::Status)> done) override;
   void SendDigests(GroupId group, const std::vector<StateDigest>& digests) override;
   void Fail(GroupId group, absl::Status why) override;
+  void Rebuild(GroupId group, absl::Status why) override;
   GroupStatus Status(GroupId group) const override;
   NodeState State() const override;
   void ChangeMembers(GroupId group, MemberChange change, MemberCallback done) override;
@@ -76,6 +77,29 @@ class RaftNode final : public ReplicaNode {
   void DeliverDigests(const pb::RaftMessage& message);
   Group* Touch(GroupId id);
 
+  // raft_node_rebuild.cc
+  absl::Status OnLogDamage(const absl::Status& damage);
+  absl::Status RecoverGroups();
+  absl::Status RecoverGroup(GroupId id, StateMachine* machine);
+  void AddRebuild(pb::GroupRebuild mark);
+  void BeginRebuild(const GroupFailure& failure);
+  void TickRebuilds();
+  void OnRebuildReply(const pb::RaftMessage& reply);
+  GroupResetJob ResetJobFor(const pb::GroupRebuild& mark) const;
+  void StartReset(GroupId id, GroupRebuild& rebuild);
+  void DispatchResets(LoopInput& in);
+  absl::Status EndRebuild(pb::GroupRebuild mark);
+  void ReopenGroups();
+  void OnRebuildAsked(const pb::RaftMessage& asked);
+  absl::StatusOr<bool> DemoteFor(const pb::RaftMessage& asked, pb::ReplicaMember member,
+                                 pb::RaftMessage* reply);
+  absl::Status CheckQuorumWithout(const Group& group, NodeId node) const;
+  size_t CountSound(const Group& group, NodeId without) const;
+  bool RebuildReached(RebuildStep step) const {
+    return !options_.rebuild_fault || options_.rebuild_fault(step).ok();
+  }
+  int64_t WallMs() const { return clock_->WallNs() / 1'000'000; }
+
   // Constant after Start.
   const ReplicaNodeOptions options_;
   Transport* const transport_;
@@ -86,7 +110,9 @@ class RaftNode final : public ReplicaNode {
   std::unique_ptr<LogReader> reader_;
   std::unique_ptr<LogWriter> writer_;
   std::unique_ptr<NodeSnapshots> snapshots_;
+  std::map<GroupId, absl::Status> condemned_;  // before Start
   bool started_ = false;
+  std::atomic<bool> running_{false};  // since Start
 
   InFlight in_flight_;
   const std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();  // answers may come late
@@ -96,8 +122,13 @@ class RaftNode final : public ReplicaNode {
   // Loop thread only, once it runs.
   bool gave_up_ = false;
   uint64_t turn_us_ = 0;  // with read leases: when this turn of the loop began to act
+  bool groups_opened_ = false;
   std::map<GroupId, std::vector<NodeId>> committed_members_;  // as each group knew them last
   std::map<GroupId, std::unique_ptr<Group>> groups_;
+  std::map<GroupId, std::unique_ptr<GroupRebuild>> rebuilds_;  // in place of their groups
+  std::vector<GroupId> reopen_;
+  // When a peer last said that it wants a group rebuilt.
+  std::map<std::pair<GroupId, NodeId>, int64_t> asked_ms_;
   std::vector<Group*> dirty_;
   QuietCheck quiet_check_;
   // Until a group has had something to do again.

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -15,6 +16,7 @@
 #include "common/clock.h"
 #include "common/ids.h"
 #include "replication/log/segment.h"
+#include "replication/node/group_rebuild.h"
 #include "replication/node/membership.h"
 #include "replication/node/snapshot_step.h"
 #include "replication/node/state_machine.h"
@@ -55,6 +57,8 @@ struct ReplicaNodeOptions {
   int64_t snapshot_patience_ms = 30'000;  // a follower that takes nothing for so long is given up
   SnapshotFaultHook snapshot_fault;       // tests only: see snapshot_step.h
   LogFaultHook log_fault;                 // tests only: see segment.h
+  RebuildFaultHook rebuild_fault;         // tests only: see group_rebuild.h
+  int64_t rebuild_ask_ms = 200;           // between the first requests to be rebuilt
 };
 
 // The node itself, beside its groups.
@@ -90,7 +94,8 @@ struct GroupStatus {
   std::vector<Follower> followers;    // the same with more
   raft::Configuration configuration;  // in effect, as far as this replica knows
   bool configuration_committed = false;
-  bool quiet = false;  // nothing is outstanding, no heartbeats are sent: quiet.h
+  std::string rebuild;  // why it is being rebuilt and what that waits for; empty: it is not
+  bool quiet = false;   // nothing is outstanding, no heartbeats are sent: quiet.h
 };
 
 class ReplicaNode {
@@ -100,9 +105,10 @@ class ReplicaNode {
   // Before Start: the groups of this node and their state machines, which must outlive the node.
   virtual void AddGroup(GroupId group, StateMachine* machine) = 0;
 
-  // Opens the log, replays what the state machines have not got, and begins. A log that is damaged
-  // in the middle, of another node or of another cluster is refused with one clear line. A node
-  // that starts for the first time takes no part before it has met its peers: peers.h.
+  // Opens the log, replays what the state machines have not got, and begins. A log of another node
+  // or of another cluster is refused with one clear line. One that is damaged in the middle is set
+  // aside, and every group is rebuilt; refused where there are no others. A node that starts for
+  // the first time takes no part before it has met its peers: peers.h.
   virtual absl::Status Start() = 0;
   virtual void Stop() = 0;
 
@@ -123,6 +129,11 @@ class ReplicaNode {
   // This replica of the group takes no part any more, as after an error of its state machine: the
   // others go on without it. Any thread; never blocks.
   virtual void Fail(GroupId group, absl::Status why) = 0;
+
+  // What this replica has of the group is not to be trusted any more: it takes no part, the others
+  // make it a learner, it forgets everything and gets it anew from them (group_rebuild.h). Durable
+  // before anything of that begins. Before Start, or any thread after it; never blocks.
+  virtual void Rebuild(GroupId group, absl::Status why) { Fail(group, std::move(why)); }
 
   // Changes the members of a group, if this node leads it: see MemberCallback for the outcome,
   // which comes on a thread of the node. A change that would leave too few voters alive is refused

@@ -70,6 +70,12 @@ class StateMachine {
   // error stops the replica; DATA_LOSS: the copy is no good, and the old state is as it was.
   virtual absl::Status Install(const std::string& directory) = 0;
 
+  // Forgets everything: AppliedIndex() is 0, as in a new replica. Durable on return; a crash at any
+  // moment leaves the old state or none. Idempotent. A machine without it cannot be rebuilt.
+  virtual absl::Status Clear() {
+    return absl::UnimplementedError("this state machine cannot be cleared");
+  }
+
   // This replica leads `term` and has applied every entry of earlier terms.
   virtual void OnLeader(uint64_t term) = 0;
   virtual void OnFollower() = 0;

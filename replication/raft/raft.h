@@ -197,6 +197,10 @@ class Raft {
   // 1 on until then, or another snapshot follows.
   void OnSnapshotSent(NodeId follower, uint64_t index);
 
+  // A follower's log was reset: what it has acknowledged counts no more, it begins anew. What it
+  // said before must not be stepped any more.
+  void ForgetProgress(NodeId follower);
+
   // A snapshot is whole and verified on this node's disk. True: Ready will say to install it.
   // False: it is not wanted (its entries are here already, or another one is being installed).
   bool InstallSnapshot(SnapshotMeta meta);

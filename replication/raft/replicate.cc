@@ -189,6 +189,14 @@ void Raft::MaybeCommit() {
   AdvanceConfiguration();
 }
 
+void Raft::ForgetProgress(NodeId follower) {
+  const auto found = progress_.find(follower);
+  if (found == progress_.end()) return;
+  const bool active = found->second.recently_active;
+  found->second = Progress(log_.last_index() + 1);
+  found->second.recently_active = active;
+}
+
 void Raft::UpdateTruncateBelow() {
   uint64_t lowest = hard_.commit;
   for (const auto& [node, progress] : progress_) lowest = std::min(lowest, progress.match());

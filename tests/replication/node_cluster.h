@@ -101,6 +101,14 @@ class MemoryMachine final : public StateMachine {
     ++installs_;
     return absl::OkStatus();
   }
+  absl::Status Clear() override {
+    std::lock_guard lock(mu_);
+    applied_ = flushed_ = 0;
+    values_.clear();
+    terms_.clear();
+    ++clears_;
+    return absl::OkStatus();
+  }
   void OnLeader(uint64_t term) override {
     std::lock_guard lock(mu_);
     leads_ = term;
@@ -119,6 +127,11 @@ class MemoryMachine final : public StateMachine {
     values_.resize(flushed_);
     terms_.resize(flushed_);
     leads_ = 0;
+  }
+  // What it holds is wrong from now on.
+  void Tamper(const std::string& value) {
+    std::lock_guard lock(mu_);
+    if (!values_.empty()) values_.back() = value;
   }
   void FailOn(std::string value) {
     std::lock_guard lock(mu_);
@@ -146,6 +159,10 @@ class MemoryMachine final : public StateMachine {
     std::lock_guard lock(mu_);
     return installs_;
   }
+  int clears() const {
+    std::lock_guard lock(mu_);
+    return clears_;
+  }
 
  private:
   mutable std::mutex mu_;
@@ -154,6 +171,7 @@ class MemoryMachine final : public StateMachine {
   uint64_t leads_ = 0;
   int wrong_leads_ = 0;
   int installs_ = 0;
+  int clears_ = 0;
   std::vector<std::string> values_;
   std::vector<uint64_t> terms_;
   std::string fail_on_;
@@ -180,6 +198,7 @@ class NodeCluster {
 
   // Changes what nodes started from now on are made with.
   ReplicaNodeOptions options;
+  NodeId condemned = 0;                   // starts with a state that is known to be wrong
   std::map<NodeId, const Clock*> clocks;  // the system's, if it has no other
 
   absl::Status Start(NodeId id) {
@@ -193,6 +212,7 @@ class NodeCluster {
     transports_[id] = network_->MakeTransport(id);
     std::shared_ptr<ReplicaNode> node = MakeReplicaNode(o, transports_[id].get(), clock);
     node->AddGroup(kGroup, machines_[id].get());
+    if (id == condemned) node->Rebuild(kGroup, absl::DataLossError("condemned"));
     const absl::Status started = node->Start();
     const std::lock_guard<std::mutex> lock(nodes_mu_);
     nodes_[id] = std::move(node);

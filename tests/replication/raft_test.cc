@@ -437,5 +437,29 @@ TEST_CASE("entries that a follower needs may go: it gets a snapshot instead") {
   CHECK(raft.progress().at(3).next() == 11);
 }
 
+TEST_CASE("a follower whose log was reset begins anew") {
+  Raft raft = MakeLeader();
+  M ack = Message(M::APPEND_REPLY, 3, 1, 1);
+  ack.set_log_index(1);
+  raft.Step(ack);
+  Drain(raft);
+  REQUIRE(raft.progress().at(3).match() == 1);
+  raft.ForgetProgress(3);
+  raft.ForgetProgress(9);  // nobody
+  CHECK(raft.progress().at(3).match() == 0);
+  CHECK(raft.commit_index() == 1);
+  // Its refusal is believed, although it has accepted that entry once.
+  raft.Propose({std::make_shared<const std::string>("a")});
+  Drain(raft);
+  M refusal = Message(M::APPEND_REPLY, 3, 1, 1);
+  refusal.set_reject(true);
+  refusal.set_log_index(1);
+  raft.Step(refusal);
+  const auto sent = Drain(raft);
+  REQUIRE(sent.size() == 1);
+  CHECK(sent[0].log_index() == 0);
+  CHECK(sent[0].entries_size() == 2);
+}
+
 }  // namespace
 }  // namespace openefs::replication::raft
