@@ -66,6 +66,11 @@ std::string DescribeNode(const pb::MetadataNodeStatus& status) {
   if (!status.failure().empty()) return absl::StrCat("OUT OF SERVICE: ", status.failure());
   if (!status.formed()) return "waits for its peers, or to be added (cluster add-replica)";
   std::string text = "in service";
+  for (const auto& group : status.groups()) {
+    if (!group.rebuild().empty()) {
+      absl::StrAppend(&text, ", group ", group.group(), " IS OUT: ", group.rebuild());
+    }
+  }
   for (const auto& peer : status.peers()) {
     if (peer.connected() || peer.removed()) continue;
     absl::StrAppend(&text, ", NO CONNECTION to node ", peer.node_id());

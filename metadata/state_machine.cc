@@ -140,6 +140,13 @@ absl::Status MetadataStateMachine::Install(const std::string& directory) {
   return absl::OkStatus();
 }
 
+absl::Status MetadataStateMachine::Clear() {
+  if (absl::Status status = engine_->Clear(); !status.ok()) return status;
+  LoadPosition();
+  odd_.store(false, std::memory_order_release);
+  return callbacks_.on_cleared ? callbacks_.on_cleared() : absl::OkStatus();
+}
+
 void MetadataStateMachine::OnLeader(uint64_t term) {
   if (callbacks_.on_leader) callbacks_.on_leader(term);
 }

@@ -26,6 +26,8 @@ class MetadataStateMachine final : public replication::StateMachine {
     // What a comparison with the other replicas came to, if they do not agree. On a thread of the
     // node. After kSelfOdd, Apply fails.
     std::function<void(const StateVerdict&)> on_difference;
+    // Everything was forgotten, what was wrong too. On a thread of the node; may block.
+    std::function<absl::Status()> on_cleared;
   };
 
   // Takes up where the store on disk stands. `voters` judge over `self`'s state; 0: nobody does.
@@ -39,6 +41,7 @@ class MetadataStateMachine final : public replication::StateMachine {
   absl::StatusOr<uint64_t> Flush() override;
   absl::StatusOr<uint64_t> Checkpoint(const std::string& directory) override;
   absl::Status Install(const std::string& directory) override;
+  absl::Status Clear() override;
   void OnLeader(uint64_t term) override;
   void OnFollower() override;
   void OnPeerDigests(NodeId from, absl::Span<const replication::StateDigest> digests) override;

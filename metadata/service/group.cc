@@ -61,7 +61,8 @@ Group::Group(Parts parts, std::unique_ptr<KvEngine> engine, const MetadataServic
       machine_(parts.id, std::move(engine),
                {.on_leader = [this](uint64_t) { OnLeader(); },
                 .on_follower = [this] { OnFollower(); },
-                .on_difference = [this](const StateVerdict& verdict) { OnDifference(verdict); }},
+                .on_difference = [this](const StateVerdict& verdict) { OnDifference(verdict); },
+                .on_cleared = [this] { return OnCleared(); }},
                options.node_id, options.voters),
       proposals_(
           [this](std::string data, std::shared_ptr<SegmentProposal> proposal) {
@@ -218,10 +219,10 @@ pb::FsError Group::OnHeartbeat(const pb::DataNodeHeartbeat& heartbeat) {
   return pb::FS_OK;
 }
 
-// The others elect a leader without this replica if it led.
+// The others elect a leader without this replica if it led, and give it their state anew.
 void Group::StopIfOdd() {
-  if (stopped_ || !odd_.load(std::memory_order_acquire)) return;
-  stopped_ = true;
+  if (stopped_.load() || !odd_.load(std::memory_order_acquire)) return;
+  stopped_.store(true);
   std::string why;
   {
     MutexLock lock(mu_);
@@ -230,7 +231,15 @@ void Group::StopIfOdd() {
   const absl::Status marked = CondemnStore(parts_.store, why);
   Log(LogLevel::kError, "metadata.store_condemned",
       {{"store", parts_.store}, {"why", why}, {"marked", marked.ok()}});
-  parts_.node->Fail(parts_.id, absl::DataLossError(why));
+  parts_.node->Rebuild(parts_.id, absl::DataLossError(why));
+}
+
+// What was wrong is gone.
+absl::Status Group::OnCleared() {
+  if (absl::Status status = PardonStore(parts_.store); !status.ok()) return status;
+  odd_.store(false, std::memory_order_release);
+  stopped_.store(false);
+  return absl::OkStatus();
 }
 
 // Over states decide those who are voters by what is committed: a change under way may be rolled

@@ -63,6 +63,7 @@ class Group {
   void OnLeader();
   void OnFollower() { leading_.store(false, std::memory_order_release); }
   void OnDifference(const StateVerdict& verdict);
+  absl::Status OnCleared();
 
   void NoteVoters();
   void CompareStates();
@@ -104,8 +105,9 @@ class Group {
   MetadataStateMachine machine_;
   ProposalQueue proposals_;
 
+  std::atomic<bool> stopped_{false};  // because of odd_, until this replica is rebuilt
+
   // The service's thread only.
-  bool stopped_ = false;  // because of odd_
   uint64_t told_index_ = 0;
   int64_t told_ms_ = 0;
   int tellings_left_ = 0;

@@ -137,7 +137,8 @@ class Service final : public MetadataService {
 
   absl::Status OpenGroup(GroupId id) {
     const std::string store = absl::StrCat(directory_->path(), "/group-", id);
-    if (absl::Status usable = CheckNotCondemned(store); !usable.ok()) return usable;
+    const absl::Status usable = CheckNotCondemned(store);
+    if (!usable.ok() && !absl::IsFailedPrecondition(usable)) return usable;
     absl::StatusOr<std::unique_ptr<KvEngine>> engine = OpenRocksKv(store);
     if (!engine.ok()) return engine.status();
     auto group = std::make_unique<Group>(Group::Parts{.id = id,
@@ -148,6 +149,7 @@ class Service final : public MetadataService {
                                                       .store = store},
                                          *std::move(engine), options_);
     node_->AddGroup(id, group->machine());
+    if (!usable.ok()) node_->Rebuild(id, usable);
     groups_.emplace(id, std::move(group));
     return absl::OkStatus();
   }

@@ -53,6 +53,7 @@ void FillGroup(const replication::GroupStatus& status, pb::MetadataNodeStatus::G
                                            members.voters_outgoing.end());
   group->mutable_learners()->Assign(members.learners.begin(), members.learners.end());
   group->set_configuration_committed(status.configuration_committed);
+  group->set_rebuild(status.rebuild);
 }
 
 void FillNode(const replication::NodeState& node, pb::MetadataNodeStatus* answer) {

@@ -64,6 +64,9 @@ class KvEngine {
   // thread; no Write at the same time. DATA_LOSS if it is no checkpoint; after an error the engine
   // goes on with the old content, but may have the new one when it is opened again.
   virtual absl::Status Install(const std::string& directory) = 0;
+
+  // Takes an empty store in place of everything it has, as Install takes a checkpoint.
+  virtual absl::Status Clear() { return absl::UnimplementedError("this store cannot be cleared"); }
 };
 
 // Where tests stop Install as a crash would.

@@ -224,6 +224,11 @@ class MemoryKv final : public KvEngine {
   absl::Status Flush() override { return absl::OkStatus(); }
   absl::Status Checkpoint(const std::string& directory) override;
   absl::Status Install(const std::string& directory) override;
+  absl::Status Clear() override {
+    MutexLock lock(mu_);
+    store_ = std::make_shared<MemoryStore>();
+    return absl::OkStatus();
+  }
 
  private:
   std::shared_ptr<MemoryStore> Store() const {

@@ -93,6 +93,7 @@ class RocksKv final : public KvEngine {
     return Store()->Checkpoint(directory);
   }
   absl::Status Install(const std::string& directory) override;
+  absl::Status Clear() override;
 
  private:
   std::shared_ptr<RocksStore> Store() const {
@@ -100,8 +101,10 @@ class RocksKv final : public KvEngine {
     return store_;
   }
   absl::Status Reached(InstallStep step) const { return fault_ ? fault_(step) : absl::OkStatus(); }
+  std::string NextPath() const { return absl::StrCat(directory_, "/", StoreName(number_ + 1)); }
   absl::StatusOr<std::shared_ptr<RocksStore>> OpenCopy(const std::string& from,
                                                        const std::string& to);
+  absl::Status SwitchTo(std::shared_ptr<RocksStore> next);
 
   // Constant.
   const std::string directory_;
@@ -115,17 +118,31 @@ class RocksKv final : public KvEngine {
 };
 
 absl::Status RocksKv::Install(const std::string& directory) {
-  const uint64_t next = number_ + 1;
-  auto opened = OpenCopy(directory, absl::StrCat(directory_, "/", StoreName(next)));
+  auto opened = OpenCopy(directory, NextPath());
   if (!opened.ok()) return opened.status();
+  return SwitchTo(*std::move(opened));
+}
+
+absl::Status RocksKv::Clear() {
+  const std::string to = NextPath();
+  std::error_code error;
+  fs::remove_all(to, error);  // of an attempt that failed
+  if (error) return IoError("remove", to, error);
+  auto opened = RocksStore::Open(to);
+  if (!opened.ok()) return opened.status();
+  return SwitchTo(*std::move(opened));
+}
+
+// `next` lies in NextPath.
+absl::Status RocksKv::SwitchTo(std::shared_ptr<RocksStore> next) {
   if (auto status = Reached(InstallStep::kOpened); !status.ok()) return status;
-  if (auto status = WriteCurrent(directory_, next); !status.ok()) return status;
+  if (auto status = WriteCurrent(directory_, number_ + 1); !status.ok()) return status;
   if (auto status = Reached(InstallStep::kCurrent); !status.ok()) return status;
-  number_ = next;
+  ++number_;
   std::shared_ptr<RocksStore> old;
   {
     MutexLock lock(mu_);
-    old = std::exchange(store_, *std::move(opened));
+    old = std::exchange(store_, std::move(next));
   }
   old->Abandon();  // goes here, or with its last snapshot
   return absl::OkStatus();

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Metadata replicas as processes: first start, a wiped one, its replacement, a rolling restart, all under load.
+"""Metadata replicas as processes: first start, a wiped one, its replacement, a rolling restart, a damaged log, all under load.
 
 usage: replicas_test.py OPENEFS_BINARY
 
@@ -230,6 +230,54 @@ class ReplicasTest(unittest.TestCase):
         # An operation whose outcome its caller never learnt may have taken effect, once.
         self.assertLessEqual(len(listed), len(self.load.names) + 1 + len(self.load.failures))
         print("operations whose outcome was not known: %d" % len(self.load.failures), file=sys.stderr)
+
+    def flip_a_byte(self, node):
+        """In the middle of what the node's log holds, far from its end."""
+        log = os.path.join(self.cluster.data_dir("metadata", node), "log")
+        name = max((name for name in os.listdir(log) if name.endswith(".log")),
+                   key=lambda name: len(open(os.path.join(log, name), "rb").read().rstrip(b"\0")))
+        with open(os.path.join(log, name), "r+b") as file:
+            used = len(file.read().rstrip(b"\0"))
+            at = 4096 + (used - 4096) // 2
+            while True:  # not into padding, which nobody misses
+                file.seek(at)
+                old = file.read(8)
+                if b"\0" not in old:
+                    break
+                at += 1
+            file.seek(at)
+            file.write(bytes([old[0] ^ 1]))
+
+    def test_a_replica_with_a_damaged_log_is_rebuilt_under_load(self):
+        first = self.form()
+        self.load = Load(self.cluster)
+        self.load.go_on()
+
+        mark = len(self.load.seconds)
+        self.cluster.stop("metadata", 3, signal.SIGKILL)
+        self.load.go_on()
+        self.flip_a_byte(3)
+        self.cluster.start("metadata", 3)
+        # One line for each group when it votes again.
+        wait_for(lambda: self.cluster.log("metadata", 3).count("raft.rebuilt ") == 2, "node 3 is rebuilt")
+        log = self.cluster.log("metadata", 3)
+        self.assertIn("raft.log_damaged", log)
+        self.assertEqual(log.count("raft.rebuild_begins"), 2)
+        self.assertTrue(os.path.isdir(os.path.join(self.cluster.data_dir("metadata", 3), "log", "damaged-1")))
+        self.in_service(1, 2, 3)
+        self.assertIn("voters 1,2,3", self.cluster.status())
+        self.load.go_on()
+        self.load.report("a damaged log", mark)
+
+        # It stands alone for a majority with either of the others.
+        self.cluster.stop("metadata", 1, signal.SIGKILL)
+        self.load.go_on()
+        self.load.stop()
+        moved = self.cluster.run("cluster", "transfer", "--to", "3")
+        self.assertEqual(moved.returncode, 0, moved.stderr)
+        listed = self.cluster.run("fs", "list").stdout.split()
+        self.assertEqual(len(listed), len(set(listed)))
+        self.assertLessEqual(set(self.load.names + [first]), set(listed))
 
 
 if __name__ == "__main__":

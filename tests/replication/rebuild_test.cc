@@ -199,6 +199,40 @@ TEST_CASE("a rebuild goes on after a crash at any of its steps") {
   CHECK(cluster.InStep());
 }
 
+TEST_CASE("another leader goes on with a rebuild where the last one stopped") {
+  RebuildCluster cluster(5);
+  const NodeId victim = cluster.follower;
+  cluster.Kill(victim);
+  const auto step = GENERATE(RebuildStep::kGranted, RebuildStep::kLogReset);
+  StopAt stop(step);
+  cluster.options.rebuild_fault = stop.Hook();
+  REQUIRE(FlipBit(cluster.Directory(victim)));
+  REQUIRE(cluster.Start(victim).ok());
+  REQUIRE(NodeCluster::Eventually([&] { return stop.reached(); }));
+  cluster.Kill(victim);
+  cluster.Kill(cluster.leader);
+  cluster.options.rebuild_fault = nullptr;
+  REQUIRE(cluster.Start(victim).ok());
+  REQUIRE(cluster.WaitForVoter(victim, 1));
+  cluster.ProposeAll(5);
+  REQUIRE(cluster.Start(cluster.leader).ok());
+  CHECK(cluster.InStep());
+}
+
+TEST_CASE("a replica that is cut off while it asks is rebuilt when it is back") {
+  RebuildCluster cluster;
+  const NodeId victim = cluster.follower;
+  cluster.Isolate(victim, true);
+  cluster.node(victim).Rebuild(kGroup, absl::DataLossError("told to"));
+  REQUIRE(NodeCluster::Eventually([&] { return !cluster.RebuildOf(victim).empty(); }));
+  cluster.ProposeAll(5);
+  CHECK(cluster.machine(victim).clears() == 0);
+  cluster.Isolate(victim, false);
+  REQUIRE(cluster.WaitForVoter(victim, 1));
+  cluster.ProposeAll(5);
+  CHECK(cluster.InStep());
+}
+
 TEST_CASE("a state that was found wrong is rebuilt without a restart") {
   RebuildCluster cluster;
   const bool of_leader = GENERATE(false, true);

@@ -87,6 +87,42 @@ TEMPLATE_LIST_TEST_CASE("snapshots outlive the store that is replaced under them
   CHECK(Contents(*engine).empty());
 }
 
+TEMPLATE_LIST_TEST_CASE("an engine that is cleared is empty, its snapshots go on", "", AllEngines) {
+  TestType maker;
+  auto engine = maker.Open();
+  REQUIRE(engine->Write({{"a", "1"}, {"b", "2"}}).ok());
+  auto before = engine->Snapshot();
+  REQUIRE(engine->Clear().ok());
+  CHECK(Contents(*engine).empty());
+  CHECK(Contents(*before) == Map{{"a", "1"}, {"b", "2"}});
+  REQUIRE(engine->Write({{"c", "3"}}).ok());
+  CHECK(Contents(*engine) == Map{{"c", "3"}});
+  REQUIRE(engine->Clear().ok());
+  CHECK(Contents(*engine).empty());
+}
+
+TEST_CASE("clearing a store leaves the old content or none, wherever it is stopped") {
+  const auto step = GENERATE(InstallStep::kOpened, InstallStep::kCurrent);
+  RocksEngine maker;
+  {
+    auto engine = maker.Open();
+    REQUIRE(engine->Write({{"a", "1"}}).ok());
+    REQUIRE(engine->Flush().ok());
+  }
+  {
+    auto engine = maker.Open([step](InstallStep at) {
+      return at == step ? absl::InternalError("the power is gone") : absl::OkStatus();
+    });
+    CHECK_FALSE(engine->Clear().ok());
+  }
+  auto engine = maker.Open();
+  CHECK(Contents(*engine).empty() == (step == InstallStep::kCurrent));
+  CHECK(StoresIn(maker.directory / "kv") == 1);
+  REQUIRE(engine->Clear().ok());
+  engine.reset();
+  CHECK(Contents(*maker.Open()).empty());
+}
+
 TEMPLATE_LIST_TEST_CASE("what is no checkpoint is refused, and the old content stays", "",
                         AllEngines) {
   TestType maker;
