@@ -128,6 +128,7 @@ void BenchSync(const std::string& directory, int seconds) {
 
 struct Replicas {
   Replicas(const std::string& directory, bool leases) : network(MakeLocalNetwork()), machines(3) {
+    std::filesystem::create_directories(directory);
     for (NodeId id = 1; id <= 3; ++id) {
       ReplicaNodeOptions options;
       options.node_id = id;
