@@ -46,7 +46,7 @@ class MetadataRole final : public RunningRole {
     options.lease_ms = config.lease_seconds * 1000;
     options.read_leases = config.read_leases;
     options.on_fatal = [this](const absl::Status& why) { Fail(why); };
-    transport_ = replication::MakeRpcTransport(server_.get(), peers);
+    transport_ = replication::MakeRpcTransport(server_.get(), config.node_id, peers);
     service_ =
         metadata::MakeMetadataService(std::move(options), transport_.get(), SystemClock::Get());
     metadata::ServeMetadata(service_.get(), server_.get());

@@ -2,16 +2,19 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/log.h"
 #include "common/rpc/grpc_bytes.h"
 #include "common/rpc/grpc_options.h"
+#include "common/rpc/rpc_metrics.h"
 #include "common/tsan.h"
 
 namespace openefs::rpc {
 
 std::shared_ptr<ClientStream> ClientStream::Start(grpc::GenericStub& stub,
-                                                  std::weak_ptr<ClientStreamEvents> events) {
-  std::shared_ptr<ClientStream> stream(new ClientStream(std::move(events)));
+                                                  std::weak_ptr<ClientStreamEvents> events,
+                                                  std::shared_ptr<const Handlers> handlers) {
+  std::shared_ptr<ClientStream> stream(new ClientStream(std::move(events), std::move(handlers)));
   {
     MutexLock lock(stream->mu_);
     stream->self_ = stream;
@@ -30,6 +33,9 @@ absl::Status ClientStream::Enqueue(Frame frame) {
   if (broken_) return absl::UnavailableError("connection lost");
   if (outbox_.bytes() + FrameBytes(frame) > kMaxBytesInFlight) {
     return absl::ResourceExhaustedError("too much queued");
+  }
+  if (frame.kind == FrameKind::kOneWay && !outbox_.TakesOneWay(frame)) {
+    return absl::ResourceExhaustedError("too many one-way messages queued");
   }
   outbox_.Push(std::move(frame));
   return absl::OkStatus();
@@ -84,8 +90,57 @@ void ClientStream::OnReadDone(bool ok) {
     Break();
     return;
   }
-  if (const auto events = events_.lock()) events->OnReplies(*std::move(frames));
+  std::vector<Frame> replies;
+  for (Frame& frame : *frames) {
+    if (frame.kind == FrameKind::kReply) {
+      replies.push_back(std::move(frame));
+    } else {
+      Serve(std::move(frame));
+    }
+  }
+  const auto events = replies.empty() ? nullptr : events_.lock();
+  if (events != nullptr) events->OnReplies(std::move(replies));
   StartRead(&read_);
+}
+
+// Reading goes on whatever the peer asks: replies to this process's own calls come the same way.
+void ClientStream::Serve(Frame frame) {
+  static const Handlers none;
+  const Handlers& handlers = handlers_ == nullptr ? none : *handlers_;
+  const auto method = static_cast<Method>(frame.method);
+  const auto handler = handlers.find(method);
+  CountServed(method);
+  if (frame.kind == FrameKind::kOneWay) {
+    if (handler == handlers.end()) return;
+    return handler->second(std::move(frame.message), [](const absl::StatusOr<Message>&) {});
+  }
+  const size_t bytes = FrameBytes(frame);
+  bool too_much;
+  {
+    MutexLock lock(mu_);
+    too_much = served_calls_ >= kMaxCallsInFlight || served_bytes_ + bytes > kMaxBytesInFlight;
+    ++served_calls_;
+    served_bytes_ += bytes;
+  }
+  Reply reply(shared_from_this(), frame.call_id, bytes);
+  if (too_much) {
+    reply(absl::ResourceExhaustedError("too much under way"));
+  } else if (handler == handlers.end()) {
+    reply(absl::UnimplementedError(absl::StrCat("no method ", frame.method)));
+  } else {
+    handler->second(std::move(frame.message), std::move(reply));
+  }
+}
+
+// Without room the reply is lost, and the call ends by its deadline.
+void ClientStream::AnswerCall(uint64_t call_id, size_t request_bytes,
+                              absl::StatusOr<Message> result) {
+  {
+    MutexLock lock(mu_);
+    --served_calls_;
+    served_bytes_ -= request_bytes;
+  }
+  if (Enqueue(ReplyFrame(call_id, std::move(result))).ok()) Flush();
 }
 
 void ClientStream::OnWriteDone(bool ok) {

@@ -181,19 +181,34 @@ void Outbox::Push(Frame frame) {
   const size_t bytes = FrameBytes(frame);
   OPENEFS_CHECK(bytes <= kMaxFrameBytes);
   bytes_ += bytes;
+  if (frame.kind == FrameKind::kOneWay) {
+    ++one_way_frames_;
+    one_way_bytes_ += bytes;
+  }
   frames_.push_back(std::move(frame));
+}
+
+bool Outbox::TakesOneWay(const Frame& frame) const {
+  if (one_way_frames_ == 0) return true;
+  return one_way_frames_ < kMaxOneWayMessages &&
+         one_way_bytes_ + FrameBytes(frame) <= kMaxOneWayBytes;
 }
 
 void Outbox::Clear() {
   frames_.clear();
-  bytes_ = 0;
+  bytes_ = one_way_frames_ = one_way_bytes_ = 0;
 }
 
 BufferList Outbox::TakeBatch() {
   BatchWriter writer;
   size_t bytes = 0;
   for (size_t n = 0; n < kMaxBatchFrames && !frames_.empty() && bytes < kBatchBytes; ++n) {
-    bytes += FrameBytes(frames_.front());
+    const size_t more = FrameBytes(frames_.front());
+    bytes += more;
+    if (frames_.front().kind == FrameKind::kOneWay) {
+      --one_way_frames_;
+      one_way_bytes_ -= more;
+    }
     Encode(std::move(frames_.front()), writer);
     frames_.pop_front();
   }

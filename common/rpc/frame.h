@@ -57,6 +57,8 @@ class Outbox {
   void Push(Frame frame);
   bool empty() const { return frames_.empty(); }
   size_t bytes() const { return bytes_; }
+  // Whether a one-way message may wait here too: kMaxOneWayBytes, kMaxOneWayMessages.
+  bool TakesOneWay(const Frame& frame) const;
   void Clear();
 
   // Encodes and removes the first frames: at least one, at most kMaxBatchFrames, and no further one
@@ -66,6 +68,8 @@ class Outbox {
  private:
   std::deque<Frame> frames_;
   size_t bytes_ = 0;
+  size_t one_way_frames_ = 0;
+  size_t one_way_bytes_ = 0;
 };
 
 }  // namespace openefs::rpc

@@ -64,6 +64,12 @@ class GrpcServer final : public Server {
   ~GrpcServer() override { Stop(); }
 
   void Register(Method method, Handler handler) override {
+    RegisterWithOrigin(
+        method, [handler = std::move(handler)](Message request, ReplyCallback reply, Origin&) {
+          handler(std::move(request), std::move(reply));
+        });
+  }
+  void RegisterWithOrigin(Method method, OriginHandler handler) override {
     OPENEFS_CHECK(server_ == nullptr);
     const auto number = static_cast<uint32_t>(method);
     const bool is_new = state_->handlers.emplace(number, std::move(handler)).second;
@@ -72,6 +78,10 @@ class GrpcServer final : public Server {
 
   absl::Status Start(const std::string& address) override;
   int port() const override { return port_; }
+  size_t streams() const override {
+    MutexLock lock(state_->mu);
+    return state_->streams.size();
+  }
   void Stop() override;
 
  private:

@@ -1,6 +1,6 @@
 #include "common/rpc/server_stream.h"
 
-#include <string>
+#include <atomic>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,39 +13,88 @@
 namespace openefs::rpc {
 namespace {
 
-Frame ReplyFrame(uint64_t call_id, absl::StatusOr<Message> result) {
-  Frame frame{.kind = FrameKind::kReply, .call_id = call_id};
-  if (result.ok()) {
-    frame.message = *std::move(result);
-    if (FrameBytes(frame) <= kMaxFrameBytes) return frame;
-    result = absl::InternalError("reply too large");
-  }
-  frame.status = result.status().code();
-  frame.message = {std::string(result.status().message().substr(0, kMaxStatusTextBytes)), {}};
-  return frame;
+absl::Status Ended() { return absl::UnavailableError("the peer's connection has ended"); }
+
+uint64_t NextStreamId() {
+  static std::atomic<uint64_t> last{0};
+  return ++last;
 }
 
-}  // namespace
-
-// The one answer a handler owes. Moved around by it; destroyed unused, it says so to the caller.
-class Reply {
+// Refers to the stream without keeping it.
+class BackCaller final : public Caller {
  public:
-  Reply(std::shared_ptr<ServerStream> stream, uint64_t call_id, size_t request_bytes)
-      : stream_(std::move(stream)), call_id_(call_id), request_bytes_(request_bytes) {}
-  Reply(Reply&& other) noexcept = default;
-  ~Reply() {
-    if (stream_ != nullptr) (*this)(absl::InternalError("the handler gave no reply"));
+  BackCaller(std::weak_ptr<ServerStream> stream, std::shared_ptr<PendingCalls> calls)
+      : stream_(std::move(stream)), calls_(std::move(calls)) {}
+
+  void Call(Method method, Message request, int64_t timeout_ms, ReplyCallback done) override {
+    if (const auto stream = stream_.lock()) {
+      stream->CallBack(method, std::move(request), timeout_ms, std::move(done));
+    } else {
+      calls_->Add(method, std::move(request), timeout_ms, std::move(done), Ended(),
+                  [](const Frame&) { return Ended(); });
+    }
   }
-  void operator()(absl::StatusOr<Message> result) {
-    OPENEFS_CHECK(stream_ != nullptr);  // a second reply to one request
-    std::exchange(stream_, nullptr)->AnswerCall(call_id_, request_bytes_, std::move(result));
+  void Send(Method method, Message request) override {
+    if (const auto stream = stream_.lock()) {
+      stream->SendBack(method, std::move(request));
+    } else {
+      CountOneWay(method, false);
+    }
+  }
+  bool IsUp() const override {
+    const auto stream = stream_.lock();
+    return stream != nullptr && stream->IsUp();
   }
 
  private:
-  std::shared_ptr<ServerStream> stream_;
-  uint64_t call_id_;
-  size_t request_bytes_;
+  const std::weak_ptr<ServerStream> stream_;
+  const std::shared_ptr<PendingCalls> calls_;
 };
+
+}  // namespace
+
+ServerStream::ServerStream(std::shared_ptr<ServerState> state, grpc::CallbackServerContext* context)
+    : state_(std::move(state)),
+      context_(context),
+      id_(NextStreamId()),
+      back_calls_(std::make_shared<PendingCalls>(context->peer())) {}
+
+std::shared_ptr<Caller> ServerStream::Back() {
+  return std::make_shared<BackCaller>(weak_from_this(), back_calls_);
+}
+
+void ServerStream::CallBack(Method method, Message request, int64_t timeout_ms,
+                            ReplyCallback done) {
+  {
+    MutexLock lock(mu_);
+    back_calls_->Add(method, std::move(request), timeout_ms, std::move(done),
+                     closed_ || draining_ ? Ended() : absl::OkStatus(),
+                     [this](Frame frame) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+                       outbox_.Push(std::move(frame));
+                       return absl::OkStatus();
+                     });
+  }
+  Step();
+}
+
+void ServerStream::SendBack(Method method, Message request) {
+  Frame frame{.kind = FrameKind::kOneWay,
+              .method = static_cast<uint32_t>(method),
+              .message = std::move(request)};
+  bool sent = FrameBytes(frame) <= kMaxFrameBytes;
+  {
+    MutexLock lock(mu_);
+    sent = sent && !closed_ && !draining_ && outbox_.TakesOneWay(frame);
+    if (sent) outbox_.Push(std::move(frame));
+  }
+  CountOneWay(method, sent);
+  if (sent) Step();
+}
+
+bool ServerStream::IsUp() {
+  MutexLock lock(mu_);
+  return !closed_ && !draining_;
+}
 
 void ServerStream::Begin() {
   TsanRelease(this);
@@ -138,34 +187,37 @@ void ServerStream::OnReadDone(bool ok) {
 }
 
 void ServerStream::Serve(Frame frame) {
-  const size_t bytes = FrameBytes(frame);
-  const auto method = static_cast<Method>(frame.method);
-  const auto handler = state_->handlers.find(frame.method);
-  CountServed(method);
+  if (frame.kind == FrameKind::kReply) {
+    std::vector<Frame> replies;
+    replies.push_back(std::move(frame));
+    return back_calls_->OnReplies(std::move(replies));
+  }
+  CountServed(static_cast<Method>(frame.method));
   bool draining;
   {
     MutexLock lock(mu_);
     draining = draining_;
     if (frame.kind == FrameKind::kRequest) {
       ++calls_;
-      call_bytes_ += bytes;
+      call_bytes_ += FrameBytes(frame);
     }
   }
-  if (frame.kind != FrameKind::kRequest) {
-    const bool known = frame.kind == FrameKind::kOneWay && handler != state_->handlers.end();
-    if (known && !draining) {
-      handler->second(std::move(frame.message), [](const absl::StatusOr<Message>&) {});
-    }
-    return;
-  }
-  auto self = shared_from_this();
-  Reply reply(std::move(self), frame.call_id, bytes);
+  if (frame.kind == FrameKind::kRequest) return ServeRequest(std::move(frame), draining);
+  const auto handler = state_->handlers.find(frame.method);
+  if (handler == state_->handlers.end() || draining) return;
+  handler->second(
+      std::move(frame.message), [](const absl::StatusOr<Message>&) {}, *this);
+}
+
+void ServerStream::ServeRequest(Frame frame, bool draining) {
+  const auto handler = state_->handlers.find(frame.method);
+  Reply reply(shared_from_this(), frame.call_id, FrameBytes(frame));
   if (draining) {
     reply(absl::UnavailableError("server stops"));
   } else if (handler == state_->handlers.end()) {
     reply(absl::UnimplementedError(absl::StrCat("no method ", frame.method)));
   } else {
-    handler->second(std::move(frame.message), std::move(reply));
+    handler->second(std::move(frame.message), std::move(reply), *this);
   }
 }
 
@@ -205,6 +257,8 @@ void ServerStream::OnCancel() {
 void ServerStream::OnDone() {
   const TsanHandOver hand_over(this);
   const auto self = shared_from_this();  // until the lock is given back
+  back_calls_->FailAll(Ended());         // none is added any more: it is closed
+  back_calls_->RunReady();
   {
     MutexLock lock(mu_);
     done_ = true;

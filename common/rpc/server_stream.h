@@ -13,6 +13,8 @@
 #include "absl/container/flat_hash_set.h"
 #include "common/mutex.h"
 #include "common/rpc/frame.h"
+#include "common/rpc/pending_calls.h"
+#include "common/rpc/serving.h"
 
 namespace openefs::rpc {
 
@@ -21,7 +23,7 @@ class ServerStream;
 // What the streams of one server share. Outlives them all.
 struct ServerState {
   // Constant once the server has started.
-  std::map<uint32_t, Server::Handler> handlers;
+  std::map<uint32_t, Server::OriginHandler> handlers;
 
   Mutex mu;
   CondVar changed;  // while stopping: a stream went, or has no call left
@@ -31,11 +33,12 @@ struct ServerState {
 };
 
 class ServerStream final : public grpc::ServerGenericBidiReactor,
+                           public Answers,
+                           public Origin,
                            public std::enable_shared_from_this<ServerStream> {
  public:
   // gRPC's reference is the one in state->streams.
-  ServerStream(std::shared_ptr<ServerState> state, grpc::CallbackServerContext* context)
-      : state_(std::move(state)), context_(context) {}
+  ServerStream(std::shared_ptr<ServerState> state, grpc::CallbackServerContext* context);
 
   void Begin();
   // From now on new calls are UNAVAILABLE; ends the stream once all replies are written.
@@ -44,16 +47,24 @@ class ServerStream final : public grpc::ServerGenericBidiReactor,
   void Cancel();
   bool HasCalls();
 
- private:
-  friend class Reply;
+  // Origin. What goes back is refused once the stream ends, or the server stops.
+  uint64_t id() const override { return id_; }
+  std::shared_ptr<Caller> Back() override;
 
+  // For the caller that Back returns.
+  void CallBack(Method method, Message request, int64_t timeout_ms, ReplyCallback done);
+  void SendBack(Method method, Message request);
+  bool IsUp();
+
+ private:
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
   void OnDone() override;
 
   void Serve(Frame frame);
-  void AnswerCall(uint64_t call_id, size_t request_bytes, absl::StatusOr<Message> result);
+  void ServeRequest(Frame frame, bool draining);
+  void AnswerCall(uint64_t call_id, size_t request_bytes, absl::StatusOr<Message> result) override;
   bool MayRead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Close(grpc::Status status);
   void Step();
@@ -61,6 +72,8 @@ class ServerStream final : public grpc::ServerGenericBidiReactor,
   // Constant.
   const std::shared_ptr<ServerState> state_;
   grpc::CallbackServerContext* const context_;  // valid until OnDone
+  const uint64_t id_;
+  const std::shared_ptr<PendingCalls> back_calls_;  // its lock is taken under mu_
 
   Mutex mu_;
   Outbox outbox_ ABSL_GUARDED_BY(mu_);

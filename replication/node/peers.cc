@@ -58,8 +58,9 @@ void Peers::UpdateWanted() {
   std::set<NodeId> wanted;
   if (!formed()) wanted.insert(options_.first_voters.begin(), options_.first_voters.end());
   for (const auto& [node, member] : identity_->members()) {
+    if (member.removed()) continue;
     transport_->LearnAddress(node, member.address());
-    if (!member.removed()) wanted.insert(node);
+    wanted.insert(node);
   }
   wanted.erase(identity_->node_id());
   std::erase_if(peers_, [&](const auto& peer) { return !wanted.contains(peer.first); });

@@ -1,12 +1,15 @@
-// Transport over common/rpc: batches are one-way kRaftMessages frames on the stream to each peer,
-// hellos are kPeerHello calls on the same stream. The channel connects, and connects again, by
-// itself.
+// Transport over common/rpc: batches are one-way kRaftMessages frames on the stream of each pair of
+// nodes, hellos and snapshots are calls on the same stream, either way. Which stream that is, and
+// who connects, is for links.h.
 #include <string>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
+#include "common/clock.h"
 #include "common/mutex.h"
 #include "common/rpc/channel.h"
+#include "replication/node/links.h"
 #include "replication/node/transport.h"
 
 namespace openefs::replication {
@@ -15,42 +18,41 @@ namespace {
 // A frame of common/rpc holds 64 MiB; one message holds 1 MiB, or one entry that is larger.
 constexpr size_t kMaxBatchBytes = size_t{16} << 20;
 
-// A peer that takes longer to answer is asked again.
 // A part waits behind the receiver's disk, the end until all files are read again and verified.
 constexpr int64_t kSnapshotTimeoutMs = 60'000;
+// A peer that takes longer to answer is asked again.
 constexpr int64_t kHelloTimeoutMs = 2'000;
 
-// Shared with the server's handlers, which may outlive the transport.
+// Who says something, as the message itself names it.
+struct Speaker {
+  NodeId node = 0;
+  uint64_t session = 0;
+};
+
+// Shared with handlers, which may outlive the transport. What does not parse is of a later version,
+// or damaged: as if lost.
 class Delivery {
  public:
   void Set(Transport::Receiver receiver) {
     MutexLock lock(mu_);
     receiver_ = std::move(receiver);
   }
-  void Deliver(const std::string& bytes) {
-    pb::RaftMessageBatch batch;
-    if (!batch.ParseFromString(bytes)) return;  // of a later version, or damaged: as if lost
+  void Deliver(pb::RaftMessageBatch batch) {
     MutexLock lock(mu_);
     if (receiver_.batch) receiver_.batch(std::move(batch));
   }
-  void DeliverHello(const std::string& bytes, rpc::ReplyCallback reply) {
-    pb::PeerHello hello;
-    if (!hello.ParseFromString(bytes)) return reply(absl::InvalidArgumentError("no hello"));
+  void Deliver(pb::PeerHello hello, rpc::ReplyCallback reply) {
     MutexLock lock(mu_);
     if (!receiver_.hello) return reply(absl::UnavailableError("this node is not running"));
     receiver_.hello(std::move(hello), [reply = std::move(reply)](pb::PeerWelcome welcome) mutable {
       reply(rpc::Message{welcome.SerializeAsString(), {}});
     });
   }
-  void DeliverSnapshot(rpc::Message message, rpc::ReplyCallback reply) {
-    pb::SnapshotRequest request;
-    if (!request.ParseFromString(message.header)) {
-      return reply(absl::InvalidArgumentError("no snapshot request"));
-    }
+  void Deliver(pb::SnapshotRequest request, BufferList bytes, rpc::ReplyCallback reply) {
     MutexLock lock(mu_);
     if (!receiver_.snapshot) return reply(absl::UnavailableError("this node is not running"));
     receiver_.snapshot(
-        std::move(request), std::move(message.payload),
+        std::move(request), std::move(bytes),
         [reply = std::move(reply)](absl::StatusOr<pb::SnapshotReply> answer) mutable {
           if (!answer.ok()) return reply(answer.status());
           reply(rpc::Message{answer->SerializeAsString(), {}});
@@ -63,82 +65,147 @@ class Delivery {
   Transport::Receiver receiver_ ABSL_GUARDED_BY(mu_);
 };
 
+// What the two ends of a stream do with a message; `note` hears first who said it, so that there is
+// a way back before anything is answered.
+using Note = absl::FunctionRef<void(const Speaker&)>;
+
+void OnBatch(Delivery& delivery, const rpc::Message& message, Note note) {
+  pb::RaftMessageBatch batch;
+  if (!batch.ParseFromString(message.header)) return;
+  note({batch.from(), batch.from_session()});
+  delivery.Deliver(std::move(batch));
+}
+
+void OnHello(Delivery& delivery, const rpc::Message& message, rpc::ReplyCallback reply, Note note) {
+  pb::PeerHello hello;
+  if (!hello.ParseFromString(message.header)) {
+    return reply(absl::InvalidArgumentError("no hello"));
+  }
+  note({hello.node_id(), hello.session()});
+  delivery.Deliver(std::move(hello), std::move(reply));
+}
+
+void OnSnapshot(Delivery& delivery, rpc::Message message, rpc::ReplyCallback reply, Note note) {
+  pb::SnapshotRequest request;
+  if (!request.ParseFromString(message.header)) {
+    return reply(absl::InvalidArgumentError("no snapshot request"));
+  }
+  note({request.envelope().from(), request.envelope().from_session()});
+  delivery.Deliver(std::move(request), std::move(message.payload), std::move(reply));
+}
+
+// For streams that this node opened: it knows whom to.
+std::shared_ptr<const rpc::Handlers> HandlersOfDialed(const std::shared_ptr<Delivery>& delivery) {
+  const auto nobody = [](const Speaker&) {};
+  auto handlers = std::make_shared<rpc::Handlers>();
+  handlers->emplace(rpc::Method::kRaftMessages,
+                    [=](const rpc::Message& message, const rpc::ReplyCallback&) {
+                      OnBatch(*delivery, message, nobody);
+                    });
+  handlers->emplace(rpc::Method::kPeerHello,
+                    [=](const rpc::Message& message, rpc::ReplyCallback reply) {
+                      OnHello(*delivery, message, std::move(reply), nobody);
+                    });
+  handlers->emplace(rpc::Method::kSnapshot, [=](rpc::Message message, rpc::ReplyCallback reply) {
+    OnSnapshot(*delivery, std::move(message), std::move(reply), nobody);
+  });
+  return handlers;
+}
+
 class RpcTransport final : public Transport {
  public:
-  RpcTransport(rpc::Server* server, const std::map<NodeId, std::string>& addresses) {
-    for (const auto& [node, address] : addresses) channels_[node] = rpc::MakeChannel(address);
-    server->Register(rpc::Method::kRaftMessages,
-                     [delivery = delivery_](rpc::Message request, rpc::ReplyCallback) {
-                       delivery->Deliver(request.header);
-                     });
-    server->Register(rpc::Method::kPeerHello,
-                     [delivery = delivery_](rpc::Message request, rpc::ReplyCallback reply) {
-                       delivery->DeliverHello(request.header, std::move(reply));
-                     });
-    server->Register(rpc::Method::kSnapshot,
-                     [delivery = delivery_](rpc::Message request, rpc::ReplyCallback reply) {
-                       delivery->DeliverSnapshot(std::move(request), std::move(reply));
-                     });
+  RpcTransport(rpc::Server* server, NodeId self, const std::map<NodeId, std::string>& addresses)
+      : links_(std::make_shared<Links>(
+            self, addresses,
+            [handlers = HandlersOfDialed(delivery_)](const std::string& address) {
+              return rpc::MakeChannel(address, handlers);
+            },
+            SystemClock::Get())) {
+    server->RegisterWithOrigin(
+        rpc::Method::kRaftMessages,
+        [delivery = delivery_, links = links_](const rpc::Message& message,
+                                               const rpc::ReplyCallback&, rpc::Origin& origin) {
+          OnBatch(*delivery, message, [&](const Speaker& speaker) {
+            links->NoteOrigin(speaker.node, speaker.session, origin);
+          });
+        });
+    server->RegisterWithOrigin(
+        rpc::Method::kPeerHello,
+        [delivery = delivery_, links = links_](const rpc::Message& message,
+                                               rpc::ReplyCallback reply, rpc::Origin& origin) {
+          OnHello(*delivery, message, std::move(reply), [&](const Speaker& speaker) {
+            links->NoteOrigin(speaker.node, speaker.session, origin);
+          });
+        });
+    server->RegisterWithOrigin(
+        rpc::Method::kSnapshot,
+        [delivery = delivery_, links = links_](rpc::Message message, rpc::ReplyCallback reply,
+                                               rpc::Origin& origin) {
+          OnSnapshot(*delivery, std::move(message), std::move(reply), [&](const Speaker& speaker) {
+            links->NoteOrigin(speaker.node, speaker.session, origin);
+          });
+        });
   }
-  ~RpcTransport() override { delivery_->Set({}); }
+  ~RpcTransport() override {
+    delivery_->Set({});
+    links_->Close();
+  }
 
   void Send(NodeId to, pb::RaftMessageBatch batch) override {
-    const std::shared_ptr<rpc::Channel> channel = Find(to);
-    if (channel == nullptr) return;
+    const std::shared_ptr<rpc::Caller> link = links_->ToSession(to, batch.to_session());
+    if (link == nullptr) return;
     pb::RaftMessageBatch part = WithoutMessages(batch);
     size_t bytes = 0;
     for (pb::RaftMessage& message : *batch.mutable_messages()) {
       const size_t more = message.ByteSizeLong();
       if (bytes + more > kMaxBatchBytes && part.messages_size() > 0) {
-        SendPart(*channel, std::exchange(part, WithoutMessages(batch)));
+        SendPart(*link, std::exchange(part, WithoutMessages(batch)));
         bytes = 0;
       }
       bytes += more;
       *part.add_messages() = std::move(message);
     }
-    SendPart(*channel, part);
+    SendPart(*link, part);
   }
 
   void Hello(NodeId to, pb::PeerHello hello, HelloCallback done) override {
-    const std::shared_ptr<rpc::Channel> channel = Find(to);
-    if (channel == nullptr) {
-      return done(absl::UnavailableError(absl::StrCat("the address of node ", to, " is unknown")));
-    }
-    channel->Call(rpc::Method::kPeerHello, {hello.SerializeAsString(), {}}, kHelloTimeoutMs,
-                  [done = std::move(done)](absl::StatusOr<rpc::Message> reply) mutable {
-                    if (!reply.ok()) return done(reply.status());
-                    pb::PeerWelcome welcome;
-                    if (welcome.ParseFromString(reply->header)) return done(std::move(welcome));
-                    done(absl::InternalError("the answer to a hello does not parse"));
-                  });
+    const std::shared_ptr<rpc::Caller> link = links_->ForHello(to);
+    if (link == nullptr) return done(NoWayTo(to));
+    link->Call(rpc::Method::kPeerHello, {hello.SerializeAsString(), {}}, kHelloTimeoutMs,
+               [done = std::move(done)](absl::StatusOr<rpc::Message> reply) mutable {
+                 if (!reply.ok()) return done(reply.status());
+                 pb::PeerWelcome welcome;
+                 if (welcome.ParseFromString(reply->header)) return done(std::move(welcome));
+                 done(absl::InternalError("the answer to a hello does not parse"));
+               });
   }
 
   void Snapshot(NodeId to, pb::SnapshotRequest request, BufferList bytes,
                 SnapshotCallback done) override {
-    const std::shared_ptr<rpc::Channel> channel = Find(to);
-    if (channel == nullptr) {
-      return done(absl::UnavailableError(absl::StrCat("the address of node ", to, " is unknown")));
-    }
-    channel->Call(rpc::Method::kSnapshot, {request.SerializeAsString(), std::move(bytes)},
-                  kSnapshotTimeoutMs,
-                  [done = std::move(done)](absl::StatusOr<rpc::Message> reply) mutable {
-                    if (!reply.ok()) return done(reply.status());
-                    pb::SnapshotReply answer;
-                    if (answer.ParseFromString(reply->header)) return done(std::move(answer));
-                    done(absl::InternalError("the answer about a snapshot does not parse"));
-                  });
+    const std::shared_ptr<rpc::Caller> link =
+        links_->ToSession(to, request.envelope().to_session());
+    if (link == nullptr) return done(NoWayTo(to));
+    link->Call(rpc::Method::kSnapshot, {request.SerializeAsString(), std::move(bytes)},
+               kSnapshotTimeoutMs,
+               [done = std::move(done)](absl::StatusOr<rpc::Message> reply) mutable {
+                 if (!reply.ok()) return done(reply.status());
+                 pb::SnapshotReply answer;
+                 if (answer.ParseFromString(reply->header)) return done(std::move(answer));
+                 done(absl::InternalError("the answer about a snapshot does not parse"));
+               });
   }
 
   void LearnAddress(NodeId peer, const std::string& address) override {
-    if (address.empty()) return;
-    MutexLock lock(mu_);
-    std::shared_ptr<rpc::Channel>& channel = channels_[peer];
-    if (channel == nullptr) channel = rpc::MakeChannel(address);
+    links_->LearnAddress(peer, address);
   }
 
   void SetReceiver(Receiver receiver) override { delivery_->Set(std::move(receiver)); }
 
  private:
+  static absl::Status NoWayTo(NodeId node) {
+    return absl::UnavailableError(
+        absl::StrCat("node ", node, " has not connected, or its address is unknown"));
+  }
   static pb::RaftMessageBatch WithoutMessages(const pb::RaftMessageBatch& batch) {
     pb::RaftMessageBatch part;
     part.set_cluster_id(batch.cluster_id());
@@ -151,25 +218,18 @@ class RpcTransport final : public Transport {
     part.set_quiet_sum(batch.quiet_sum());
     return part;
   }
-  static void SendPart(rpc::Channel& peer, const pb::RaftMessageBatch& part) {
+  static void SendPart(rpc::Caller& peer, const pb::RaftMessageBatch& part) {
     peer.Send(rpc::Method::kRaftMessages, {part.SerializeAsString(), {}});
   }
-  std::shared_ptr<rpc::Channel> Find(NodeId node) {
-    MutexLock lock(mu_);
-    const auto found = channels_.find(node);
-    return found == channels_.end() ? nullptr : found->second;
-  }
-
   const std::shared_ptr<Delivery> delivery_ = std::make_shared<Delivery>();
-  Mutex mu_;
-  std::map<NodeId, std::shared_ptr<rpc::Channel>> channels_ ABSL_GUARDED_BY(mu_);
+  const std::shared_ptr<Links> links_;
 };
 
 }  // namespace
 
-std::unique_ptr<Transport> MakeRpcTransport(rpc::Server* server,
+std::unique_ptr<Transport> MakeRpcTransport(rpc::Server* server, NodeId self,
                                             const std::map<NodeId, std::string>& addresses) {
-  return std::make_unique<RpcTransport>(server, addresses);
+  return std::make_unique<RpcTransport>(server, self, addresses);
 }
 
 }  // namespace openefs::replication

@@ -35,7 +35,8 @@ class Transport {
 
   virtual ~Transport() = default;
 
-  // All messages for one peer since the last call, in one batch. Any thread; never blocks.
+  // All messages for one peer since the last call, in one batch. Any thread; never blocks. Dropped
+  // when there is no connection, or when too much waits for a peer that does not read.
   virtual void Send(NodeId to, pb::RaftMessageBatch batch) = 0;
 
   // Introduces this node; `done` runs once, on any thread, possibly inside the call.
@@ -47,7 +48,8 @@ class Transport {
   virtual void Snapshot(NodeId to, pb::SnapshotRequest request, BufferList bytes,
                         SnapshotCallback done) = 0;
 
-  // Where `peer` is reached, host:port, unless the configuration says so already. Any thread.
+  // Where `peer` is reached, host:port, unless the configuration says so already; another address
+  // than before takes its place. Any thread.
   virtual void LearnAddress(NodeId peer, const std::string& address) = 0;
 
   // Set once, before messages flow; an empty one stops delivery and waits for a call under way.
@@ -67,9 +69,9 @@ class LocalNetwork {
 };
 std::unique_ptr<LocalNetwork> MakeLocalNetwork();
 
-// Over common/rpc. Registers kRaftMessages, kPeerHello and kSnapshot with `server`; `addresses`
-// says where the other nodes are.
-std::unique_ptr<Transport> MakeRpcTransport(rpc::Server* server,
+// Over common/rpc, on one stream per pair of nodes: links.h. Registers kRaftMessages, kPeerHello and
+// kSnapshot with `server`; `addresses` says where the other nodes are.
+std::unique_ptr<Transport> MakeRpcTransport(rpc::Server* server, NodeId self,
                                             const std::map<NodeId, std::string>& addresses);
 
 }  // namespace openefs::replication
