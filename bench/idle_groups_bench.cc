@@ -74,6 +74,7 @@ void Run(const std::string& directory, int groups, int seconds) {
     if (++waited % 20 == 0) std::printf("quiet: %d of %d\n", quiet(), 3 * groups);
   }
   std::printf("%d groups on 3 nodes\n", groups);
+  std::fflush(stdout);
   Measure("all quiet", seconds);
   nodes[2].reset();
   std::this_thread::sleep_for(std::chrono::seconds(5));

@@ -69,8 +69,8 @@ class LocalNetwork {
 };
 std::unique_ptr<LocalNetwork> MakeLocalNetwork();
 
-// Over common/rpc, on one stream per pair of nodes: links.h. Registers kRaftMessages, kPeerHello and
-// kSnapshot with `server`; `addresses` says where the other nodes are.
+// Over common/rpc, on one stream per pair of nodes: links.h. Registers kRaftMessages, kPeerHello
+// and kSnapshot with `server`; `addresses` says where the other nodes are.
 std::unique_ptr<Transport> MakeRpcTransport(rpc::Server* server, NodeId self,
                                             const std::map<NodeId, std::string>& addresses);
 
