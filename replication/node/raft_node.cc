@@ -142,6 +142,7 @@ absl::Status RaftNode::OpenGroup(GroupId id, StateMachine* machine) {
   if (const auto* rebuilt = peers_->identity().FindRebuild(id)) {
     groups_[id]->SetLife(rebuilt->life());
   }
+  awake_.insert(id);
   const raft::Raft& core = groups_[id]->core();
   const uint64_t committed = std::max(core.commit_index(), core.log().first_index() - 1);
   committed_members_[id] = core.ConfigurationAt(committed).Members();
@@ -304,6 +305,7 @@ Group* RaftNode::Touch(GroupId id) {
   Group* group = found->second.get();
   if (!std::exchange(group->dirty, true)) {
     dirty_.push_back(group);
+    awake_.insert(id);
     if (options_.read_leases) group->OnTime(turn_us_);
   }
   return group;
@@ -508,9 +510,14 @@ void RaftNode::DeliverDigests(const pb::RaftMessage& message) {
 
 void RaftNode::TickAll() {
   const auto alive = [this](NodeId node) { return peers_->Alive(node); };
-  for (const auto& [id, group] : groups_) {
-    if (group->quiet()) continue;
-    Touch(id)->Tick();
+  for (auto at = awake_.begin(); at != awake_.end();) {
+    const auto found = groups_.find(*at);
+    if (found == groups_.end() || found->second->quiet()) {
+      at = awake_.erase(at);
+      continue;
+    }
+    Group* group = Touch(*at++);
+    group->Tick();
     group->MaybeGoQuiet(alive);
   }
   LimitLogs();
@@ -523,12 +530,12 @@ void RaftNode::TickAll() {
 // A group that has little in the log can hold up the deletion of what others wrote after it.
 void RaftNode::LimitLogs() {
   constexpr uint64_t kForSnapshots = 4;
-  for (const auto& [id, group] : groups_) {
-    if (group->quiet()) continue;  // nothing is added to it
+  for (const GroupId id : awake_) {  // to others nothing is added
     const uint64_t bytes = options_.retain_log_bytes;
     if (store_->GroupBytes(id) <= bytes) continue;
-    Touch(id)->LimitLog(store_->IndexKeeping(id, bytes),
-                        store_->IndexKeeping(id, kForSnapshots * bytes));
+    Group* group = Touch(id);
+    group->LimitLog(store_->IndexKeeping(id, bytes),
+                    store_->IndexKeeping(id, kForSnapshots * bytes));
     group->FlushIfItHelps();
   }
   if (store_->TotalBytes() <= options_.retain_total_log_bytes) return;

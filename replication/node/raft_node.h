@@ -7,6 +7,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -130,6 +131,9 @@ class RaftNode final : public ReplicaNode {
   // When a peer last said that it wants a group rebuilt.
   std::map<std::pair<GroupId, NodeId>, int64_t> asked_ms_;
   std::vector<Group*> dirty_;
+  // Those that tick: all that are not quiet, and until the next tick some that are. What
+  // a tick costs must not grow with the groups that have nothing to do.
+  std::set<GroupId> awake_;
   QuietCheck quiet_check_;
   // Until a group has had something to do again.
   std::map<NodeId, QuietVouch> vouches_;
