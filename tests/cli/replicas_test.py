@@ -234,8 +234,11 @@ class ReplicasTest(unittest.TestCase):
     def flip_a_byte(self, node):
         """In the middle of what the node's log holds, far from its end."""
         log = os.path.join(self.cluster.data_dir("metadata", node), "log")
-        name = max((name for name in os.listdir(log) if name.endswith(".log")),
-                   key=lambda name: len(open(os.path.join(log, name), "rb").read().rstrip(b"\0")))
+
+        def used_bytes(name):
+            with open(os.path.join(log, name), "rb") as file:
+                return len(file.read().rstrip(b"\0"))
+        name = max((name for name in os.listdir(log) if name.endswith(".log")), key=used_bytes)
         with open(os.path.join(log, name), "r+b") as file:
             used = len(file.read().rstrip(b"\0"))
             at = 4096 + (used - 4096) // 2
