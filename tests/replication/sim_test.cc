@@ -72,6 +72,13 @@ TEST_CASE("the checkers see planted faults") {
     options.transfers = 100;
     options.proposals = 30;
   };
+  const auto pauses = [](SimOptions& options) {
+    options.nodes = 3;
+    options.loss = 0;
+    options.barriers = 70;
+    options.pauses = 60;
+    options.syncs = 69;
+  };
   const auto changes = [](SimOptions& options) {
     options.spares = 3;
     options.changes = 150;
@@ -85,6 +92,7 @@ TEST_CASE("the checkers see planted faults") {
        nothing},
       {raft::PlantedBug::kVoteForStaleLog, "a vote for a candidate whose log is behind", nothing},
       {raft::PlantedBug::kConfigurationWhenCommitted, "a configuration applied late", changes},
+      {raft::PlantedBug::kOldAnswerConfirmsBarrier, "an old answer confirms a barrier", pauses},
       {raft::PlantedBug::kAnswerAfterDeposition, "a deposed leader answers", nothing},
       {raft::PlantedBug::kLeaseDuringTransfer, "a lease kept in a transfer", transferred_leases},
       {raft::PlantedBug::kLeaseOnStalledClock, "a lease on a stalled clock", leases},

@@ -28,7 +28,7 @@ raft::Configuration FirstVoters(size_t count) {
 raft::RaftOptions CoreOptions(const SimOptions& options) {
   raft::RaftOptions raft;
   raft.heartbeat_ticks = 1;
-  raft.election_ticks = 5;
+  raft.election_ticks = options.election_ticks;
   // Small, so that every limit is met.
   raft.flight = {.max_append_bytes = 300,
                  .max_append_entries = options.append_entries,
@@ -110,6 +110,7 @@ void SimCluster::Step() {
   for (uint64_t count = Random(3 * nodes_.size()); count > 0; --count) DeliverOne();
   if (Chance(30)) DeliverSnapshot();
   for (const auto& node : nodes_) {
+    if (Awake(*node) && !HostOf(*node).socket.empty()) WakeUp(*node);
     if (Awake(*node)) Act(*node);
   }
 }
@@ -187,14 +188,27 @@ void SimCluster::DeliverOne() {
   const auto chosen = network_.begin() + static_cast<std::ptrdiff_t>(Random(among));
   pb::RaftMessage message = std::move(*chosen);
   network_.erase(chosen);
-  SimNode& to = *nodes_[message.to() - 1];
-  if (to.running() && !Awake(to)) {  // it waits in the socket
-    network_.push_back(std::move(message));
-    return;
-  }
   if (Chance(options_.duplication)) network_.push_back(message);
   if (network_.size() > kMaxMessagesInFlight) network_.erase(network_.begin());
   if (Chance(options_.loss) || Cut(message.from(), message.to())) return;
+  SimNode& to = *nodes_[message.to() - 1];
+  if (to.running() && !Awake(to)) {
+    HostOf(to).socket.push_back(std::move(message));
+  } else {
+    Deliver(std::move(message));
+  }
+}
+
+// What came while it was paused is read now; what was asked of it before it reads may come first.
+void SimCluster::WakeUp(SimNode& node) {
+  if (Chance(options_.barriers)) AskBarrier(node);
+  for (pb::RaftMessage& message : std::exchange(HostOf(node).socket, {})) {
+    Deliver(std::move(message));
+  }
+}
+
+void SimCluster::Deliver(pb::RaftMessage message) {
+  SimNode& to = *nodes_[message.to() - 1];
   if (!to.running()) return;
   checkers_.CheckMessage(message);
   const NodeId from = message.from();
@@ -257,6 +271,7 @@ void SimCluster::CalmPhase() {
     host.side = 0;
     host.slow = false;
     host.paused_until = 0;
+    host.socket.clear();
     if (!node->running()) Start(*node);
   }
   const uint64_t value_before = next_value_;

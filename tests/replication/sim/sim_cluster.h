@@ -31,6 +31,7 @@ class SimCluster {
     int side = 0;       // nodes of different sides do not hear each other
     bool slow = false;  // its timer all but stands still
     int paused_until = 0;
+    std::vector<pb::RaftMessage> socket;  // what came while it was paused
     uint64_t next_barrier = 1;
     // Its clock, in thousandths of a microsecond, and how fast that runs, in thousandths.
     uint64_t clock = 1'000'000;
@@ -57,6 +58,8 @@ class SimCluster {
   void Step();
   void PassTime(uint64_t us);
   void DeliverOne();
+  void Deliver(pb::RaftMessage message);
+  void WakeUp(SimNode& node);
   void DeliverAll();
   bool DeliverSnapshot();
   void SendSnapshots(SimNode& node);

@@ -1,5 +1,6 @@
 // What goes wrong in a simulated run, and what is changed while it goes on.
 #include <algorithm>
+#include <utility>
 
 #include "sim_cluster.h"
 
@@ -61,6 +62,7 @@ raft::Configuration SimCluster::RandomConfiguration() {
 void SimCluster::Start(SimNode& node) {
   node.Start(random_.Next64());
   HostOf(node).next_barrier = 1;
+  HostOf(node).socket.clear();
 }
 
 // Any split; often a leader alone on its side, or one that cannot tell how time passes.
@@ -95,6 +97,15 @@ void SimCluster::PauseSomebody() {
   SimNode* victim = &RandomNode();
   for (const auto& node : nodes_) {
     if (node->running() && node->core().leads() && Chance(50)) victim = node.get();
+  }
+  if (victim->running() && victim->core().leads() && Chance(50)) {
+    // It has in its socket what came before, and gets nothing of what follows.
+    for (pb::RaftMessage& m : std::exchange(network_, {})) {
+      std::vector<pb::RaftMessage>& where =
+          m.to() == victim->id() ? HostOf(*victim).socket : network_;
+      where.push_back(std::move(m));
+    }
+    Isolate(victim->id());
   }
   HostOf(*victim).paused_until = step_ + static_cast<int>(5 + Random(40));
 }

@@ -66,6 +66,7 @@ std::string SimOptions::ToString() const {
                          {"drift", drift_percent}}) +
          " " +
          List<int>({{"steps", steps},
+                    {"election_ticks", election_ticks},
                     {"loss", loss},
                     {"duplication", duplication},
                     {"fallen_leaders", fallen_leaders},

@@ -13,6 +13,7 @@ struct SimOptions {
   uint64_t seed = 0;
   raft::PlantedBug planted_bug = raft::PlantedBug::kNone;
   int steps = 300;
+  int election_ticks = 5;
 
   size_t nodes = 3;           // the first voters
   size_t spares = 0;          // that may be added
