@@ -40,6 +40,7 @@ TEST_CASE("the core keeps its promises under faults") {
   CHECK(counts.partitions > seeds);
   CHECK(counts.cut_links > seeds);
   CHECK(counts.pauses > seeds);
+  CHECK(counts.broken_promises > 0);
   CHECK(counts.disk_reads > seeds / 2);
   CHECK(counts.compactions > seeds / 2);
   CHECK(counts.joint > seeds / 2);
@@ -72,6 +73,26 @@ TEST_CASE("the checkers see planted faults") {
     options.transfers = 100;
     options.proposals = 30;
   };
+  const auto elections = [](SimOptions& options) {
+    options.nodes = 5;
+    options.syncs = 15;
+    options.crashes = 200;
+    options.leader_crashes = 100;
+    options.partitions = 100;
+  };
+  const auto promises = [](SimOptions& options) {
+    options.leases = true;
+    options.nodes = 3;
+    options.election_ticks = 20;
+    options.broken_promises = 40;
+    options.barriers = 60;
+    options.syncs = 69;
+    options.proposals = 3;
+    options.loss = 0;
+    options.spares = 0;
+    options.changes = 0;
+    options.crashes = 0;
+  };
   const auto pauses = [](SimOptions& options) {
     options.nodes = 3;
     options.loss = 0;
@@ -86,7 +107,7 @@ TEST_CASE("the checkers see planted faults") {
   const Planted faults[] = {
       {raft::PlantedBug::kAckBeforePersist, "acknowledgement before persistence", nothing},
       {raft::PlantedBug::kCommitOlderTerm, "an older term committed by counting", nothing},
-      {raft::PlantedBug::kVoteBeforePersist, "a vote before it is durable", nothing},
+      {raft::PlantedBug::kVoteBeforePersist, "a vote before it is durable", elections},
       {raft::PlantedBug::kBarrierWithoutQuorum, "a barrier without a majority", nothing},
       {raft::PlantedBug::kCountOwnUnstableLog, "the leader counts what it has not on disk",
        nothing},
@@ -96,9 +117,10 @@ TEST_CASE("the checkers see planted faults") {
       {raft::PlantedBug::kAnswerAfterDeposition, "a deposed leader answers", nothing},
       {raft::PlantedBug::kLeaseDuringTransfer, "a lease kept in a transfer", transferred_leases},
       {raft::PlantedBug::kLeaseOnStalledClock, "a lease on a stalled clock", leases},
+      {raft::PlantedBug::kVoteWithinLease, "a vote within a lease", promises},
       {raft::PlantedBug::kInstallOldSnapshot, "an old snapshot installed", nothing},
   };
-  constexpr uint64_t kMaxSeeds = 1000;
+  constexpr uint64_t kMaxSeeds = 500;  // twice what the last of them takes
   for (const Planted& fault : faults) {
     std::string found;
     SimCounts counts;

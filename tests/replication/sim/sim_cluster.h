@@ -83,6 +83,7 @@ class SimCluster {
   void Partition();
   void CutLink();
   void PauseSomebody();
+  void BreakPromises();
   void Isolate(NodeId node);
   SimNode& CrashVictim();
   void Crash(SimNode& node);

@@ -21,6 +21,7 @@ void SimCluster::MaybeFault() {
   if (Happens(options_.cut_links)) CutLink();
   if (Happens(options_.slow_clocks)) hosts_[Random(hosts_.size())].slow ^= true;
   if (Happens(options_.pauses)) PauseSomebody();
+  if (Happens(options_.broken_promises)) BreakPromises();
   const uint64_t drift = 10 * options_.drift_percent;
   if (options_.leases && Chance(10)) {
     hosts_[Random(hosts_.size())].rate = 1000 - drift + Random(2 * drift + 1);
@@ -108,6 +109,27 @@ void SimCluster::PauseSomebody() {
     Isolate(victim->id());
   }
   HostOf(*victim).paused_until = step_ + static_cast<int>(5 + Random(40));
+}
+
+// A leader is cut off, most of those who vouched for it restart, and somebody wants to take its
+// place at once: what they promised must outlast what they forget.
+void SimCluster::BreakPromises() {
+  SimNode* eager = nullptr;
+  for (const auto& node : nodes_) {
+    if (!Awake(*node)) continue;
+    if (node->core().leads()) {
+      Isolate(node->id());
+    } else if (Chance(60)) {
+      Crash(*node);
+      Start(*node);
+    } else {
+      eager = node.get();
+    }
+  }
+  if (eager == nullptr) return;
+  ++counts_.broken_promises;
+  eager->core().Campaign();
+  Settle(*eager);
 }
 
 // Often one that has something to lose.

@@ -53,6 +53,11 @@ SimOptions SimOptions::FromSeed(uint64_t seed) {
     options.leases = true;
     options.barriers = 40;
     options.drift_percent = pick(kStatedDrift + 1);
+    if (pick(2) == 0) {  // leases that last long enough for others to act meanwhile
+      options.broken_promises = 1 + pick(40);
+      options.election_ticks = 5 + pick(15);
+      options.steps = 500;
+    }
   }
   return options;
 }
@@ -82,6 +87,7 @@ std::string SimOptions::ToString() const {
                     {"compactions", compactions},
                     {"changes", changes},
                     {"transfers", transfers},
+                    {"broken_promises", broken_promises},
                     {"leases", leases ? 1 : 0}});
 }
 
@@ -95,6 +101,7 @@ void SimCounts::Add(const SimCounts& o) {
   partitions += o.partitions;
   cut_links += o.cut_links;
   pauses += o.pauses;
+  broken_promises += o.broken_promises;
   lost_writes += o.lost_writes;
   disk_reads += o.disk_reads;
   compactions += o.compactions;
@@ -117,6 +124,7 @@ std::string SimCounts::ToString() const {
                        {"partitions", partitions},
                        {"cut_links", cut_links},
                        {"pauses", pauses},
+                       {"broken_promises", broken_promises},
                        {"lost_writes", lost_writes},
                        {"disk_reads", disk_reads},
                        {"compactions", compactions},

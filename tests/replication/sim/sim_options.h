@@ -35,8 +35,9 @@ struct SimOptions {
   int slow_clocks = 0;
   int pauses = 0;
   int compactions = 0;
-  int changes = 0;    // of the members
-  int transfers = 0;  // of leadership
+  int changes = 0;          // of the members
+  int transfers = 0;        // of leadership
+  int broken_promises = 0;  // restarts of those who vouched for a leader
 
   // Read leases, on clocks that run wrong by up to `drift_percent`; the replicas assume
   // kStatedDrift.
@@ -59,6 +60,7 @@ struct SimCounts {
   size_t partitions = 0;
   size_t cut_links = 0;
   size_t pauses = 0;
+  size_t broken_promises = 0;
   size_t lost_writes = 0;
   size_t disk_reads = 0;
   size_t compactions = 0;
