@@ -63,6 +63,7 @@ class Progress {
   uint64_t read_barrier = 0;        // largest barrier it has echoed in this term
   uint64_t lease_time = 0;          // latest of the leader's own times it has echoed in this term
   bool read_pending = false;        // its entries are being read from disk
+  int failed_reads = 0;             // in a row
 
  private:
   struct Flight {

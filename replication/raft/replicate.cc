@@ -9,6 +9,9 @@
 namespace openefs::replication::raft {
 namespace {
 
+// An error of a disk that passes is over by then; damage is not, and a snapshot is dear.
+constexpr int kMaxFailedReads = 3;
+
 void AddEntry(const Entry& entry, pb::RaftMessage& m) {
   pb::RaftEntry* out = m.add_entries();
   out->set_term(entry.term);
@@ -92,10 +95,13 @@ void Raft::OnEntriesRead(const Ready::LogRead& read, std::vector<Entry> entries)
   if (found == progress_.end()) return;  // removed meanwhile
   Progress& progress = found->second;
   progress.read_pending = false;
-  // The disk failed: asked again with the next heartbeat, not at once and for ever.
+  // The disk failed: asked again with the next heartbeat, not at once. If it fails every time, the
+  // state machine still has what the log cannot tell any more.
   if (entries.empty() && progress.state() != Progress::State::kSnapshot) {
-    return progress.BackUpTo(progress.match());
+    const bool hopeless = ++progress.failed_reads >= kMaxFailedReads && read.low <= applied_;
+    return hopeless ? NeedSnapshot(read.follower, progress) : progress.BackUpTo(progress.match());
   }
+  progress.failed_reads = 0;
   const bool wanted = !entries.empty() && progress.next() == read.low &&
                       read.low >= log_.first_index() && !progress.Paused(LimitsFor(read.follower));
   if (wanted) SendAppend(read.follower, progress, read.low, entries);

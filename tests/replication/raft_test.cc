@@ -406,6 +406,41 @@ TEST_CASE("a follower that was removed is forgotten while its entries are being 
   for (const M& message : Drain(raft)) CHECK(message.to() != 3);
 }
 
+TEST_CASE("entries that cannot be read from the leader's disk, ever: a snapshot instead") {
+  RaftOptions options;
+  options.cache_bytes = 0;
+  Raft raft = MakeLeader(options);
+  for (int i = 0; i < 3; ++i) raft.Propose({std::make_shared<const std::string>("a")});
+  Drain(raft);
+  M reply = Message(M::APPEND_REPLY, 2, 1, 1);
+  reply.set_log_index(4);
+  raft.Step(reply);
+  Drain(raft);
+  M behind = Message(M::APPEND_REPLY, 3, 1, 1);
+  behind.set_log_index(1);
+  raft.Step(behind);
+  size_t reads = 0;
+  std::vector<Ready::SnapshotRequest> wanted;
+  for (int tick = 0; tick < 20 && wanted.empty(); ++tick) {
+    while (raft.HasReady()) {
+      Ready ready = raft.TakeReady();
+      for (const Ready::LogRead& read : ready.reads) {
+        ++reads;
+        raft.OnEntriesRead(read, {});
+      }
+      wanted = std::move(ready.snapshots_to_send);
+    }
+    raft.Tick();
+    raft.Step(Message(M::HEARTBEAT_REPLY, 3, 1, 1));
+    raft.Step(Message(M::HEARTBEAT_REPLY, 2, 1, 1));
+  }
+  CHECK(reads == 3);  // an error may pass
+  REQUIRE(wanted.size() == 1);
+  CHECK(wanted[0].follower == 3);
+  raft.OnSnapshotSent(3, 4);
+  CHECK(raft.progress().at(3).next() == 5);
+}
+
 TEST_CASE("entries that a follower needs may go: it gets a snapshot instead") {
   Raft raft = MakeLeader();
   for (int i = 0; i < 9; ++i) raft.Propose({std::make_shared<const std::string>("a")});
