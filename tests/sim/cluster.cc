@@ -43,23 +43,36 @@ std::string MakeDirectory() {
 
 }  // namespace
 
-Cluster::Cluster(const SimOptions& options, const std::string& directory) : env_(options) {
-  std::vector<NodeId> voters;
-  for (NodeId id = 1; id <= static_cast<NodeId>(options.nodes); ++id) voters.push_back(id);
-  const auto find = [this](NodeId id) { return Find(id); };
-  for (const NodeId id : voters) {
-    nodes_.push_back(std::make_unique<SimNode>(id, voters, directory, &env_, find));
-    SimNode* node = nodes_.back().get();
-    node->crash_for_a_while = [this, node] {
-      if (env_.faulty) CrashForAWhile(*node);
-    };
-  }
+Cluster::Cluster(const SimOptions& options, const std::string& directory)
+    : env_(options), directory_(directory) {
+  for (int64_t i = 0; i < options.nodes; ++i) MakeNode();
   for (uint32_t i = 0; i < static_cast<uint32_t>(options.front_ends); ++i) {
     front_ends_.push_back(std::make_unique<FrontEnd>(i, &env_, &nodes_));
   }
   for (uint32_t i = 0; i < static_cast<uint32_t>(options.clients); ++i) {
     clients_.push_back(std::make_unique<NfsClient>(i, &env_, &front_ends_));
   }
+}
+
+SimNode& Cluster::MakeNode() {
+  std::vector<NodeId> first_voters;
+  for (int64_t id = 1; id <= env_.options.nodes; ++id) {
+    first_voters.push_back(static_cast<NodeId>(id));
+  }
+  nodes_.push_back(std::make_unique<SimNode>(static_cast<NodeId>(nodes_.size() + 1), first_voters,
+                                             directory_, &env_,
+                                             [this](NodeId id) { return Find(id); }));
+  SimNode* node = nodes_.back().get();
+  node->crash_for_a_while = [this, node] {
+    if (env_.faulty) CrashForAWhile(*node);
+  };
+  return *node;
+}
+
+SimNode& Cluster::AddNode() {
+  SimNode& node = MakeNode();
+  node.Start();
+  return node;
 }
 
 Cluster::~Cluster() { env_.scheduler.Clear(); }
@@ -75,43 +88,47 @@ void Cluster::Run() {
 
 void Cluster::SetUp() {
   for (const auto& node : nodes_) node->Start();
-  FormatFileSystem();
+  domains_.resize(static_cast<size_t>(env_.options.domains));
+  for (size_t i = 0; i < env_.checkers.size(); ++i) FormatFileSystem(clients_[i].get());
   RunUntil("the cluster is ready", kSetUpLimit, [this] { return connected_ == clients_.size(); });
   MakeWorkers();
 }
 
-// The first client makes what all of them use.
-void Cluster::FormatFileSystem() {
+// The first client of each group makes what all of the group use.
+void Cluster::FormatFileSystem(NfsClient* client) {
   pb::SegmentRequest request;
-  request.set_group(kFirstNamespaceGroup);
+  request.set_group(client->group());
   request.add_operations()->mutable_format_file_system()->set_fs_id(kFileSystem);
-  clients_[0]->Ask(std::move(request), [this](const pb::SegmentResponse&) {
-    clients_[0]->Connect([this] { MakeDomains(0); });
+  client->Ask(std::move(request), [this, client](const pb::SegmentResponse&) {
+    client->Connect([this, client] { MakeDomains(client, client->number(), 0); });
   });
 }
 
 // One directory after the other.
-void Cluster::MakeDomains(size_t made) {
-  if (made == 2 * static_cast<size_t>(env_.options.domains)) return ConnectClients();
-  domains_.resize(made / 2 + 1);
+void Cluster::MakeDomains(NfsClient* client, size_t domain, size_t made) {
+  if (domain >= domains_.size()) return ConnectClients(client);
   pb::SegmentRequest request;
-  request.set_group(kFirstNamespaceGroup);
+  request.set_group(client->group());
   request.add_operations()->mutable_put_root()->set_fs_id(kFileSystem);
   pb::Create* create = request.add_operations()->mutable_create();
   create->set_type(pb::DIRECTORY);
   create->set_name("domain " + std::to_string(made));
   create->mutable_attributes()->set_mode(0755);
   request.add_operations()->mutable_get_file();
-  clients_[0]->UseSlot(0, static_cast<uint32_t>(made) + 1, &request);
-  clients_[0]->Ask(std::move(request), [this, made](const pb::SegmentResponse& response) {
-    domains_[made / 2].directories[made % 2] = response.registers().current();
-    MakeDomains(made + 1);
+  client->UseSlot(0, static_cast<uint32_t>(made) + 1, &request);
+  client->Ask(std::move(request), [=, this](const pb::SegmentResponse& response) {
+    domains_[domain].group = client->group();
+    domains_[domain].directories[made % 2] = response.registers().current();
+    MakeDomains(client, made % 2 == 0 ? domain : domain + env_.checkers.size(), made + 1);
   });
 }
 
-void Cluster::ConnectClients() {
+void Cluster::ConnectClients(const NfsClient* first) {
   ++connected_;
-  for (size_t i = 1; i < clients_.size(); ++i) clients_[i]->Connect([this] { ++connected_; });
+  for (const auto& client : clients_) {
+    if (client.get() == first || client->group() != first->group()) continue;
+    client->Connect([this] { ++connected_; });
+  }
 }
 
 void Cluster::MakeWorkers() {
@@ -180,17 +197,19 @@ void Cluster::Supervise() {
   env_.scheduler.After(kSupervision, [this] { Supervise(); });
 }
 
-SimNode* Cluster::Find(NodeId id) {
-  const auto found = std::find_if(nodes_.begin(), nodes_.end(),
-                                  [id](const auto& node) { return node->id() == id; });
-  return found == nodes_.end() ? nullptr : found->get();
+SimNode* Cluster::Find(NodeId id) const {
+  return id == 0 || id > nodes_.size() ? nullptr : nodes_[id - 1].get();
 }
 
-SimNode* Cluster::Leader() {
+SimNode* Cluster::Leader(GroupId group) const {
+  SimNode* leader = nullptr;
+  uint64_t term = 0;
   for (const auto& node : nodes_) {
-    if (node->leads()) return node.get();
+    if (!node->leads(group) || node->process()->core(group).term() <= term) continue;
+    leader = node.get();
+    term = node->process()->core(group).term();
   }
-  return nullptr;
+  return leader;
 }
 
 std::vector<Address> Cluster::Addresses() const {
@@ -201,11 +220,13 @@ std::vector<Address> Cluster::Addresses() const {
 }
 
 void Cluster::CheckLogs() const {
-  std::vector<const replication::raft::Raft*> cores;
-  for (const auto& node : nodes_) {
-    if (node->up()) cores.push_back(&node->process()->group()->core());
+  for (const auto& [group, checkers] : env_.checkers) {
+    std::vector<const replication::raft::Raft*> cores;
+    for (const auto& node : nodes_) {
+      if (node->up()) cores.push_back(&node->process()->core(group));
+    }
+    CheckLogMatching(cores);
   }
-  CheckLogMatching(cores);
 }
 
 // ---- after the faults
@@ -233,10 +254,28 @@ void Cluster::Heal() {
 bool Cluster::AllDone() const {
   const auto done = [](const auto& worker) { return worker->done(); };
   if (!std::all_of(workers_.begin(), workers_.end(), done)) return false;
-  const uint64_t last = env_.checkers.committed().last_index();
-  return std::all_of(nodes_.begin(), nodes_.end(), [last](const auto& node) {
-    return node->refused() || (node->up() && node->process()->Status(kGroup).applied_index == last);
-  });
+  return std::all_of(env_.checkers.begin(), env_.checkers.end(),
+                     [this](const auto& item) { return GroupDone(item.first); });
+}
+
+// No change of members is half done, those that were added have their votes, and every member but
+// those whose logs are damaged has applied everything.
+bool Cluster::GroupDone(GroupId group) const {
+  const SimNode* leader = Leader(group);
+  if (leader == nullptr) return false;
+  const replication::raft::Raft& core = leader->process()->core(group);
+  const replication::raft::Configuration& members = core.configuration();
+  if (members.joint() || !core.configuration_committed()) return false;
+  for (const NodeId learner : members.learners) {
+    if (!Find(learner)->refused()) return false;
+  }
+  const uint64_t last = env_.checkers.at(group).committed().last_index();
+  for (const NodeId member : members.Members()) {
+    const SimNode* node = Find(member);
+    const bool done = node->up() && node->process()->Status(group).applied_index == last;
+    if (!done && !node->refused()) return false;
+  }
+  return true;
 }
 
 void Cluster::RunUntil(const char* goal, int64_t limit_ns, const std::function<bool()>& reached) {
@@ -244,28 +283,37 @@ void Cluster::RunUntil(const char* goal, int64_t limit_ns, const std::function<b
   const int64_t end_ns = env_.scheduler.now_ns() + limit_ns;
   while (!reached()) {
     if (env_.scheduler.now_ns() >= end_ns) {
-      throw Violation(absl::StrCat("liveness: not within ", limit_ns / kSecond, " s: ", goal));
+      throw Violation(
+          absl::StrCat("liveness: not within ", limit_ns / kSecond, " s: ", goal, Describe()));
     }
     env_.scheduler.RunUntil(env_.scheduler.now_ns() + kStep);
   }
 }
 
+// Those that were removed may be behind; what they have was right, as was checked all along.
+void Cluster::CheckStores() {
+  for (auto& [group, checkers] : env_.checkers) {
+    ReferenceStore& reference = checkers.reference();
+    for (const auto& node : nodes_) {
+      if (!node->up()) continue;
+      if (node->process()->Status(group).applied_index != reference.applied_index()) continue;
+      CheckSameContent(node->id(), node->stores.at(group).content(), reference.content());
+      env_.counts.Add("stores compared byte by byte");
+    }
+    const metadata::CheckReport report = metadata::CheckStore(*reference.engine().Snapshot());
+    if (!report.Clean()) throw Violation("the store is not sound: " + report.problems.front());
+    env_.counts.Add("copies without effect", reference.exactly_once().repeats());
+  }
+}
+
 void Cluster::FinalChecks() {
   CheckLogs();
-  ReferenceStore& reference = env_.checkers.reference();
-  for (const auto& node : nodes_) {
-    if (!node->up()) continue;
-    CheckSameContent(node->id(), node->kv.content(), reference.content());
-    env_.counts.Add("stores compared byte by byte");
-  }
-  const metadata::CheckReport report = metadata::CheckStore(*reference.engine().Snapshot());
-  if (!report.Clean()) throw Violation("the store is not sound: " + report.problems.front());
+  CheckStores();
   for (const History& history : histories_.of_domain) {
     const LinearizabilityResult result = CheckLinearizability(history);
     if (!result.linearizable) throw Violation("linearizability: " + result.why);
     env_.counts.Add("operations linearized", history.size());
   }
-  env_.counts.Add("copies without effect", reference.exactly_once().repeats());
 }
 
 RunResult RunSeed(const SimOptions& options) {

@@ -30,12 +30,28 @@ class Cluster {
   const FrontEnd::Nodes& nodes() const { return nodes_; }
   const FrontEnds& front_ends() const { return front_ends_; }
   SimNode& RandomNode() { return *nodes_[env_.random.Below(nodes_.size())]; }
-  // One that believes to lead; null: none does.
-  SimNode* Leader();
+  SimNode* Find(NodeId id) const;  // null: there never was one
+  // Of those that believe to lead the group the one of the latest term; null: none does.
+  SimNode* Leader(GroupId group) const;
+  // Of any group.
+  SimNode* Leader() { return Leader(env_.AnyGroup()); }
+  // A machine that was never there before, with its process running.
+  SimNode& AddNode();
   // Of all nodes and front-ends.
   std::vector<Address> Addresses() const;
   // Power is lost for a while: now, or in the middle of the next write of the log.
   void StrikeDown(SimNode& node);
+  // Whether every group would go on for good without those whose logs are damaged, if `node` were
+  // one of them.
+  bool CanLose(const SimNode& node) const;
+  // The same if `node` were no voter of the group any more.
+  bool CanRemove(GroupId group, NodeId node) const;
+  // Whether any group may still count on it, and whether any ever did.
+  bool IsMember(NodeId node) const;
+  bool WasMember(NodeId node) const;
+  // An operator asks `leader` for a change, one at a time, and may not learn what came of it.
+  void AskChange(SimNode& leader, GroupId group, const replication::MemberChange& change);
+  bool ChangeUnderWay() const;
 
  private:
   // phases
@@ -44,9 +60,10 @@ class Cluster {
   void LivenessPhase();
   void FinalChecks();
 
-  void FormatFileSystem();
-  void MakeDomains(size_t made);
-  void ConnectClients();
+  SimNode& MakeNode();
+  void FormatFileSystem(NfsClient* client);
+  void MakeDomains(NfsClient* client, size_t domain, size_t made);
+  void ConnectClients(const NfsClient* first);
   void MakeWorkers();
   void ScheduleFaults();
   void Schedule(size_t fault);
@@ -55,11 +72,14 @@ class Cluster {
   void CrashForAWhile(SimNode& node);
   void Heal();
   bool AllDone() const;
+  bool GroupDone(GroupId group) const;
   void RunUntil(const char* goal, int64_t limit_ns, const std::function<bool()>& reached);
   void CheckLogs() const;
-  SimNode* Find(NodeId id);
+  std::string Describe() const;
+  void CheckStores();
 
   Environment env_;
+  const std::string directory_;
   FrontEnd::Nodes nodes_;
   FrontEnds front_ends_;
   std::vector<std::unique_ptr<NfsClient>> clients_;
@@ -67,6 +87,9 @@ class Cluster {
   std::vector<Domain> domains_;
   Histories histories_;
   size_t connected_ = 0;
+
+  SimNode* asked_ = nullptr;  // for a change, which it has not answered; null: nobody
+  uint64_t asked_incarnation_ = 0;
 };
 
 // One seed, from beginning to end.

@@ -1,6 +1,8 @@
 // What every part of a simulated cluster works with. One for each run.
 #pragma once
 
+#include <map>
+
 #include "tests/sim/checkers/checkers.h"
 #include "tests/sim/counts.h"
 #include "tests/sim/kernel/random.h"
@@ -15,8 +17,12 @@ struct Environment {
   explicit Environment(const SimOptions& o)
       : options(o),
         random(static_cast<uint64_t>(o.seed)),
-        checkers(&counts),
-        network(&scheduler, &random, options, &counts) {}
+        network(&scheduler, &random, options, &counts) {
+    for (int64_t i = 0; i < o.groups; ++i) {
+      const GroupId group = kFirstNamespaceGroup + static_cast<GroupId>(i);
+      checkers.try_emplace(group, group, options, &counts);
+    }
+  }
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
 
@@ -24,9 +30,14 @@ struct Environment {
   Counts counts;
   Scheduler scheduler;
   SimRandom random;
-  Checkers checkers;
+  std::map<GroupId, Checkers> checkers;  // of every group
   Network network;
   bool faulty = false;  // the safety phase is on
+
+  // One of them by chance.
+  GroupId AnyGroup() {
+    return kFirstNamespaceGroup + static_cast<GroupId>(random.Below(checkers.size()));
+  }
 };
 
 }  // namespace openefs::sim

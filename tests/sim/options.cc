@@ -1,5 +1,7 @@
 #include "tests/sim/options.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "tests/sim/kernel/random.h"
 
@@ -18,6 +20,7 @@ constexpr Field kFields[] = {
     OPENEFS_SIM_FIELD(planted_raft),
     OPENEFS_SIM_FIELD(planted_metadata),
     OPENEFS_SIM_FIELD(nodes),
+    OPENEFS_SIM_FIELD(groups),
     OPENEFS_SIM_FIELD(front_ends),
     OPENEFS_SIM_FIELD(clients),
     OPENEFS_SIM_FIELD(slots),
@@ -39,6 +42,7 @@ constexpr Field kFields[] = {
     OPENEFS_SIM_FIELD(snapshot_ms),
     OPENEFS_SIM_FIELD(cache_bytes),
     OPENEFS_SIM_FIELD(append_entries),
+    OPENEFS_SIM_FIELD(leases),
     OPENEFS_SIM_FIELD(loss),
     OPENEFS_SIM_FIELD(duplication),
     OPENEFS_SIM_FIELD(straggling),
@@ -57,6 +61,8 @@ constexpr Field kFields[] = {
     OPENEFS_SIM_FIELD(clock_jumps),
     OPENEFS_SIM_FIELD(drift_percent),
     OPENEFS_SIM_FIELD(front_end_crashes),
+    OPENEFS_SIM_FIELD(member_changes),
+    OPENEFS_SIM_FIELD(transfers),
     OPENEFS_SIM_FIELD(slow_disks),
     OPENEFS_SIM_FIELD(full_disks),
     OPENEFS_SIM_FIELD(failed_syncs),
@@ -80,10 +86,11 @@ class Swarm {
 
 void PickCluster(Swarm& swarm, SimOptions& o) {
   o.nodes = swarm.OneIn(3) ? 5 : 3;
+  o.groups = swarm.OneIn(4) ? 2 : 1;
   o.front_ends = swarm.Pick(2, 3);
   o.clients = swarm.Pick(2, 4);
   o.slots = swarm.Pick(1, 3);
-  o.domains = swarm.Pick(1, 3);
+  o.domains = swarm.Pick(o.groups, 3);
   o.names = swarm.Pick(1, 4);
   o.think_us = swarm.OneIn(3) ? swarm.Pick(1'000, 10'000) : swarm.Pick(10'000, 100'000);
   o.reads = swarm.Pick(100, 600);
@@ -133,6 +140,15 @@ void PickMachines(Swarm& swarm, SimOptions& o) {
   o.bit_rots = swarm.OneIn(6) ? swarm.Pick(2, 8) : 0;
 }
 
+void PickOperators(Swarm& swarm, SimOptions& o) {
+  o.member_changes = swarm.Sometimes(5, 60);
+  o.transfers = swarm.Sometimes(2, 40);
+  if (swarm.OneIn(3)) {
+    o.leases = 1;
+    o.drift_percent = std::min(o.drift_percent, kLeaseDriftPercent);
+  }
+}
+
 }  // namespace
 
 SimOptions SimOptions::FromSeed(uint64_t seed) {
@@ -143,6 +159,7 @@ SimOptions SimOptions::FromSeed(uint64_t seed) {
   PickSpeeds(swarm, options);
   PickNetwork(swarm, options);
   PickMachines(swarm, options);
+  PickOperators(swarm, options);
   return options;
 }
 

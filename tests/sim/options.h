@@ -9,6 +9,9 @@
 
 namespace openefs::sim {
 
+// What replicas with leases assume of clocks, in percent either way.
+inline constexpr int64_t kLeaseDriftPercent = 5;
+
 // Rates are per minute of virtual time, chances in thousandths; 0 turns a fault off.
 struct SimOptions {
   int64_t seed = 0;
@@ -16,7 +19,8 @@ struct SimOptions {
   int64_t planted_metadata = 0;  // metadata::PlantedBug
 
   // The cluster and its work.
-  int64_t nodes = 3;
+  int64_t nodes = 3;   // the first members
+  int64_t groups = 1;  // each node has a replica of all of them
   int64_t front_ends = 2;
   int64_t clients = 3;
   int64_t slots = 2;    // per client: what it does at the same time
@@ -40,6 +44,7 @@ struct SimOptions {
   int64_t snapshot_ms = 50;       // to send one, on average
   int64_t cache_bytes = 8'192;    // of log entries in memory
   int64_t append_entries = 64;    // in one message
+  int64_t leases = 0;             // 1: reads by lease; clocks then keep to what leases assume
 
   // The network.
   int64_t loss = 0;
@@ -62,6 +67,10 @@ struct SimOptions {
   int64_t clock_jumps = 0;    // of the wall clock, to both sides
   int64_t drift_percent = 0;  // clocks run up to this much too fast or slow
   int64_t front_end_crashes = 0;
+
+  // What operators do, and leaders that have to go.
+  int64_t member_changes = 0;  // replicas added, removed and replaced
+  int64_t transfers = 0;       // of leadership
 
   // Disks.
   int64_t slow_disks = 0;

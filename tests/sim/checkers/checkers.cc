@@ -1,17 +1,62 @@
 #include "tests/sim/checkers/checkers.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "tests/sim/checkers/leader_completeness.h"
 #include "tests/sim/kernel/violation.h"
 
 namespace openefs::sim {
 
-void Checkers::Started(NodeId node, uint64_t applied, uint64_t hash) {
-  CheckState(node, applied, hash);
+namespace {
+
+using RaftBug = replication::raft::PlantedBug;
+
+}  // namespace
+
+Checkers::Checkers(GroupId group, const SimOptions& options, Counts* counts)
+    : counts_(counts),
+      membership_(
+          options.planted_raft == static_cast<int64_t>(RaftBug::kConfigurationWhenCommitted),
+          counts),
+      reference_(group) {}
+
+void Checkers::Started(NodeId node, const replication::raft::DurableState& durable, uint64_t hash) {
+  CheckState(node, durable.applied_index, hash);
+  durability_.Forget(node, 0);
+  durability_.DurableUpTo(node, std::max(durable.applied_index, durable.log.first_index - 1));
+  const auto& terms = durable.log.terms;
+  for (size_t i = 0; i < terms.size(); ++i) {
+    const uint64_t end = i + 1 < terms.size() ? terms[i + 1].index : durable.log.last_index + 1;
+    for (uint64_t index = terms[i].index; index < end; ++index) {
+      durability_.Durable(node, index, terms[i].term);
+    }
+  }
+}
+
+void Checkers::Persisted(NodeId node, const replication::GroupWrite& write) {
+  if (!write.entries.empty()) durability_.Forget(node, write.entries.front().index);
+  for (const auto& entry : write.entries) durability_.Durable(node, entry.index, entry.term);
+  if (write.reset.has_value()) durability_.DurableUpTo(node, write.reset->index);
+}
+
+void Checkers::Sent(const pb::RaftMessage& message) {
+  if (message.type() != pb::RaftMessage::VOTE_REPLY || message.reject()) return;
+  counts_->Add("votes granted");
+  votes_.Granted(message.from(), message.term(), message.to());
+}
+
+void Checkers::BarrierHeld(NodeId node, uint64_t applied, uint64_t committed_then) const {
+  counts_->Add("read barriers held");
+  if (applied >= committed_then) return;
+  throw Violation(absl::StrCat("read barrier: node ", node, " has applied entry ", applied,
+                               ", and ", committed_then, " was committed when it was asked"));
 }
 
 void Checkers::Turned(NodeId node, const replication::Group& group) {
   const replication::raft::Raft& core = group.core();
+  durability_.Turned(core);
+  membership_.Turned(core);
   if (!core.leads() || !elections_.Leads(node, core.term())) return;
   counts_->Add("leaders elected");
   CheckLeaderCompleteness(core, committed_);

@@ -8,10 +8,14 @@
 namespace openefs::sim {
 namespace {
 
-// The answers to the mutations of a request; those of reads behind them may differ from copy to
-// copy.
-std::string MutationResults(const pb::SegmentRequest& request,
-                            const pb::SegmentResponse& response) {
+// Reads behind the mutations of a request run again with every copy of it, and may then tell
+// something else: CREATE OK, then STALE because somebody has removed the file meanwhile. False,
+// once the whole answer is kept with the request: then all copies must be answered the same.
+constexpr bool kReadsRunAgain = true;
+
+// What copies of a request must be answered alike.
+std::string LastingResults(const pb::SegmentRequest& request, const pb::SegmentResponse& response) {
+  if (!kReadsRunAgain) return response.SerializeAsString();
   std::string results;
   for (int i = 0; i < response.results_size() && i < request.operations_size(); ++i) {
     const bool last = i + 1 == response.results_size();
@@ -35,7 +39,7 @@ void ExactlyOnce::Executed(const pb::SegmentRequest& request, const pb::SegmentR
   const auto [found, first] =
       requests_.try_emplace(metadata::JoinedRequests::KeyOf(request), Record{});
   Record& record = found->second;
-  if (first) record.results = MutationResults(request, response);
+  if (first) record.results = LastingResults(request, response);
   if (!first) ++repeats_;
   if (changed && ++record.changes > 1) {
     throw Violation("exactly once: a second effect of " + Describe(request));
@@ -48,7 +52,7 @@ void ExactlyOnce::Acknowledged(const pb::SegmentRequest& request,
   if (found == requests_.end()) {
     throw Violation("acknowledged, but in no committed entry: " + Describe(request));
   }
-  if (found->second.results != MutationResults(request, response)) {
+  if (found->second.results != LastingResults(request, response)) {
     throw Violation("acknowledged with another answer than it had: " + Describe(request) + " got " +
                     response.ShortDebugString());
   }

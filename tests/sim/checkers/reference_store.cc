@@ -24,7 +24,8 @@ bool IsEffect(absl::string_view key) {
 
 }  // namespace
 
-ReferenceStore::ReferenceStore() : engine_(disk_.Open()), hashes_{disk_.hash()} {}
+ReferenceStore::ReferenceStore(GroupId group)
+    : group_(group), engine_(disk_.Open()), hashes_{disk_.hash()} {}
 
 // As MetadataStateMachine says, one entry at a time.
 void ReferenceStore::Apply(uint64_t index, const CommittedLog::Entry& committed) {
@@ -52,7 +53,7 @@ void ReferenceStore::ApplySegments(metadata::Transaction& txn, uint64_t index,
   metadata::ApplyEnvironment environment;
   environment.wall_time_ns = wall_time_ns_;
   environment.raft_index = index;
-  environment.group = kFirstNamespaceGroup;
+  environment.group = group_;
   environment.lapsed_clients = &lapsed;
   environment.random_state = entry.random_seed();
   for (const pb::SegmentRequest& request : entry.segments()) {

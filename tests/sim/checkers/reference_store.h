@@ -15,7 +15,7 @@ namespace openefs::sim {
 
 class ReferenceStore {
  public:
-  ReferenceStore();
+  explicit ReferenceStore(GroupId group);
 
   // The next entry.
   void Apply(uint64_t index, const CommittedLog::Entry& entry);
@@ -32,6 +32,7 @@ class ReferenceStore {
  private:
   void ApplySegments(metadata::Transaction& txn, uint64_t index, const pb::MetadataEntry& entry);
 
+  const GroupId group_;
   KvDisk disk_;
   std::unique_ptr<metadata::KvEngine> engine_;
   int64_t wall_time_ns_ = 0;

@@ -1,6 +1,4 @@
 // Disks become slow or full, fail to sync, or forget bits.
-#include <algorithm>
-
 #include "tests/sim/cluster.h"
 #include "tests/sim/faults/fault.h"
 
@@ -42,10 +40,7 @@ void StrikeFailedSync(Cluster& cluster) {
 void StrikeBitRot(Cluster& cluster) {
   Environment& env = cluster.env();
   SimNode& node = cluster.RandomNode();
-  const auto rotten = std::count_if(cluster.nodes().begin(), cluster.nodes().end(),
-                                    [](const auto& other) { return other->rotten; });
-  const auto most = static_cast<int64_t>(cluster.nodes().size() - 1) / 2;
-  if (!node.rotten && rotten >= most) return;
+  if (!node.rotten && !cluster.CanLose(node)) return;
   if (!node.log.Rot()) return;
   node.rotten = true;
   env.counts.Add("bits turned over");

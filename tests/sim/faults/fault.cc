@@ -13,6 +13,8 @@ const std::vector<FaultKind>& AllFaults() {
       {"clock jump", &SimOptions::clock_jumps, StrikeClockJump},
       {"drift", &SimOptions::drift_percent, StrikeDrift},
       {"front-end crash", &SimOptions::front_end_crashes, StrikeFrontEndCrash},
+      {"member change", &SimOptions::member_changes, StrikeMemberChange},
+      {"transfer", &SimOptions::transfers, StrikeTransfer},
       {"slow disk", &SimOptions::slow_disks, StrikeSlowDisk},
       {"full disk", &SimOptions::full_disks, StrikeFullDisk},
       {"failed sync", &SimOptions::failed_syncs, StrikeFailedSync},

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/ids.h"
 #include "tests/sim/options.h"
 
 namespace openefs::sim {
@@ -25,10 +26,13 @@ void StrikeLeaderCrash(Cluster& cluster);
 void StrikePowerLoss(Cluster& cluster);
 void StrikePartition(Cluster& cluster);  // partition.cc
 void StrikeOneWayCut(Cluster& cluster);
-void StrikePause(Cluster& cluster);      // pause.cc
-void StrikeClockJump(Cluster& cluster);  // clock.cc
+void DeafenForAWhile(Cluster& cluster, NodeId node);  // part of other faults
+void StrikePause(Cluster& cluster);                   // pause.cc
+void StrikeClockJump(Cluster& cluster);               // clock.cc
 void StrikeDrift(Cluster& cluster);
 void StrikeFrontEndCrash(Cluster& cluster);  // front_end_crash.cc
+void StrikeMemberChange(Cluster& cluster);   // membership.cc
+void StrikeTransfer(Cluster& cluster);       // transfer.cc
 void StrikeSlowDisk(Cluster& cluster);       // disk.cc
 void StrikeFullDisk(Cluster& cluster);
 void StrikeFailedSync(Cluster& cluster);

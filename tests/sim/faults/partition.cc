@@ -66,4 +66,12 @@ void StrikeOneWayCut(Cluster& cluster) {
   CutForAWhile(cluster, std::move(cuts));
 }
 
+void DeafenForAWhile(Cluster& cluster, NodeId node) {
+  std::vector<Direction> cuts;
+  for (const auto& other : cluster.nodes()) {
+    if (other->id() != node) cuts.emplace_back(other->id(), node);
+  }
+  CutForAWhile(cluster, std::move(cuts));
+}
+
 }  // namespace openefs::sim

@@ -29,13 +29,13 @@ void FrontEnd::Execute(Request request, Done done) {
 void FrontEnd::Crash() {
   env_->counts.Add("crashes of a front-end");
   ++incarnation_;
-  leader_ = 0;
+  leader_.clear();
 }
 
 void FrontEnd::Attempt(const CallPtr& call) {
   if (call->incarnation != incarnation_ || !call->done) return;
   const uint32_t attempt = ++call->attempt;
-  SimNode* node = call->target = (*nodes_)[leader_].get();
+  SimNode* node = call->target = (*nodes_)[leader_[call->request->group()]].get();
   env_->counts.Add("attempts of front-ends");
   env_->network.Send(Network::Kind::kCall, address_, node->id(),
                      [this, call, attempt, node] { Reach(call, attempt, node); });
@@ -84,9 +84,9 @@ void FrontEnd::Reroute(const CallPtr& call, const absl::Status& failure) {
   if (elsewhere && absl::SimpleAtoi(failure.message(), &hint) && NodeOf(hint) != nullptr) {
     const auto found = std::find_if(nodes_->begin(), nodes_->end(),
                                     [&](const auto& node) { return node->id() == hint; });
-    leader_ = static_cast<size_t>(found - nodes_->begin());
+    leader_[call->request->group()] = static_cast<size_t>(found - nodes_->begin());
   } else {
-    TryNext(call->target);
+    TryNext(call->request->group(), call->target);
   }
   if (env_->scheduler.now_ns() >= call->give_up_ns) {
     env_->counts.Add("calls that front-ends gave up");
@@ -102,8 +102,9 @@ void FrontEnd::Reroute(const CallPtr& call, const absl::Status& failure) {
 }
 
 // Another call may have learnt better meanwhile.
-void FrontEnd::TryNext(const SimNode* from) {
-  if ((*nodes_)[leader_].get() == from) leader_ = (leader_ + 1) % nodes_->size();
+void FrontEnd::TryNext(GroupId group, const SimNode* from) {
+  size_t& leader = leader_[group];
+  if ((*nodes_)[leader].get() == from) leader = (leader + 1) % nodes_->size();
 }
 
 SimNode* FrontEnd::NodeOf(NodeId id) const {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -53,14 +54,14 @@ class FrontEnd {
   void OnAnswer(const CallPtr& call, uint32_t attempt, const NodeAnswer& answer);
   void Finish(const CallPtr& call, const Response& response);
   void Reroute(const CallPtr& call, const absl::Status& failure);
-  void TryNext(const SimNode* from);
+  void TryNext(GroupId group, const SimNode* from);
   SimNode* NodeOf(NodeId id) const;
 
   const Address address_;
   Environment* const env_;
   const Nodes* const nodes_;
   uint64_t incarnation_ = 0;
-  size_t leader_ = 0;  // place in nodes_ of the one that was said to lead
+  std::map<GroupId, size_t> leader_;  // place in nodes_ of the one that was said to lead
 };
 
 }  // namespace openefs::sim

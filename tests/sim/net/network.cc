@@ -1,5 +1,7 @@
 #include "tests/sim/net/network.h"
 
+#include <algorithm>
+
 namespace openefs::sim {
 
 void Network::Send(Kind kind, Address from, Address to, std::function<void()> deliver) {
@@ -12,10 +14,17 @@ void Network::Send(Kind kind, Address from, Address to, std::function<void()> de
 }
 
 void Network::Deliver(Address from, Address to, std::function<void()> deliver) {
-  scheduler_->After(Delay(), [this, from, to, deliver = std::move(deliver)] {
+  scheduler_->After(Delay(), [this, from, to, number = ++sent_, deliver = std::move(deliver)] {
     if (IsCut(from, to)) return counts_->Add("messages cut off");
+    NoteOrder(from, to, number);
     deliver();
   });
+}
+
+void Network::NoteOrder(Address from, Address to, uint64_t number) {
+  uint64_t& latest = delivered_[{from, to}];
+  if (number < latest) counts_->Add("messages overtaken");
+  latest = std::max(latest, number);
 }
 
 int64_t Network::Delay() {

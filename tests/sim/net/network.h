@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -42,12 +43,15 @@ class Network {
  private:
   int64_t Delay();
   void Deliver(Address from, Address to, std::function<void()> deliver);
+  void NoteOrder(Address from, Address to, uint64_t number);
 
   Scheduler* const scheduler_;
   SimRandom* const random_;
   const SimOptions& options_;
   Counts* const counts_;
   std::set<std::pair<Address, Address>> cuts_;
+  uint64_t sent_ = 0;
+  std::map<std::pair<Address, Address>, uint64_t> delivered_;  // the latest of those sent
   bool faulty_ = false;
 };
 

@@ -4,21 +4,16 @@
 #include <utility>
 
 #include "common/check.h"
-#include "metadata/service/metadata_service.h"
 #include "metadata/service/request_check.h"
-#include "replication/node/node_snapshots.h"
+#include "replication/node/read_lease.h"
 #include "tests/sim/kernel/violation.h"
+#include "tests/sim/node/timing.h"
 
 namespace openefs::sim {
 namespace {
 
 using pb::RaftMessageBatch;
-namespace raft = replication::raft;
 
-// As production runs.
-constexpr int64_t kTickMs = 50;
-constexpr int64_t kTendMs = 200;
-constexpr int kSnapshotRetryTicks = 20;
 constexpr size_t kMaxJobsQueued = metadata::kMaxReadsInFlight;
 
 // As ReplicaNodeOptions says.
@@ -29,132 +24,43 @@ constexpr size_t kMaxProposalBytes = size_t{64} << 20;
 constexpr int64_t kLoopDelay = 20 * kUs;
 constexpr int64_t kWorkerDelay = 30 * kUs;
 
-raft::RaftOptions CoreOptions(const SimOptions& options) {
-  raft::RaftOptions core;
-  core.flight.max_append_entries = static_cast<size_t>(options.append_entries);
-  core.cache_bytes = static_cast<size_t>(options.cache_bytes);
-  core.planted_bug = static_cast<raft::PlantedBug>(options.planted_raft);
-  return core;
-}
-
 replication::GroupWrite CopyOf(const replication::GroupWrite& write) { return write; }
 
 }  // namespace
 
-// Between replication and the state machine: shows the checkers what is applied.
-class Process::TappedMachine final : public replication::StateMachine {
- public:
-  TappedMachine(replication::StateMachine* inner, const Machine& machine)
-      : inner_(inner), machine_(machine) {}
-
-  absl::Status Apply(absl::Span<const replication::CommittedEntry> entries) override {
-    machine_.checkers->WillApply(machine_.id, entries);
-    const absl::Status status = inner_->Apply(entries);
-    if (status.ok()) machine_.checkers->Applied(machine_.id, AppliedIndex(), machine_.kv->hash());
-    return status;
-  }
-  uint64_t AppliedIndex() const override { return inner_->AppliedIndex(); }
-  absl::StatusOr<uint64_t> Flush() override {
-    machine_.counts->Add("flushes");
-    return inner_->Flush();
-  }
-  absl::StatusOr<uint64_t> Checkpoint(const std::string& directory) override {
-    machine_.counts->Add("checkpoints");
-    return inner_->Checkpoint(directory);
-  }
-  absl::Status Install(const std::string& directory) override {
-    const absl::Status status = inner_->Install(directory);
-    machine_.counts->Add("snapshots installed");
-    if (status.ok()) machine_.checkers->Applied(machine_.id, AppliedIndex(), machine_.kv->hash());
-    return status;
-  }
-  void OnLeader(uint64_t term) override { inner_->OnLeader(term); }
-  void OnFollower() override { inner_->OnFollower(); }
-  void OnPeerDigests(NodeId from, absl::Span<const replication::StateDigest> digests) override {
-    machine_.counts->Add("state digests compared", digests.size());
-    inner_->OnPeerDigests(from, digests);
-  }
-
- private:
-  replication::StateMachine* const inner_;
-  const Machine& machine_;
-};
-
 Process::Process(Machine machine)
-    : machine_(std::move(machine)),
-      in_flight_(kMaxProposals, kMaxProposalBytes),
-      outbox_(this),
-      snapshots_(machine_.log->directory(), &inbox_, machine_.send_snapshot, [this] { Wake(); }) {
+    : machine_(std::move(machine)), in_flight_(kMaxProposals, kMaxProposalBytes), outbox_(this) {
   workers_ = std::make_unique<metadata::WorkerPool>(0, kMaxJobsQueued);
-  metadata::MetadataServiceOptions options;
-  options.node_id = machine_.id;
-  options.voters = machine_.voters;
-  options.planted_bug = static_cast<metadata::PlantedBug>(machine_.options->planted_metadata);
-  service_ = std::make_unique<metadata::Group>(metadata::Group::Parts{.id = kGroup,
-                                                                      .node = this,
-                                                                      .workers = workers_.get(),
-                                                                      .clock = machine_.clock,
-                                                                      .random = machine_.random},
-                                               machine_.kv->Open(), options);
-  state_machine_ = std::make_unique<TappedMachine>(service_->machine(), machine_);
+  for (const auto& [group, store] : *machine_.stores) {
+    replicas_.push_back(
+        std::make_unique<Replica>(group, Replica::Parts{.machine = &machine_,
+                                                        .node = this,
+                                                        .inbox = &inbox_,
+                                                        .workers = workers_.get(),
+                                                        .wake = [this] { Wake(); }}));
+  }
 }
 
 // Callbacks that are dropped on the way must find nobody to tell: see SimNode::Crash.
 Process::~Process() {
-  if (group_ != nullptr) group_->Stop();
+  for (const auto& replica : replicas_) replica->Stop();
   workers_->Stop();
-  group_.reset();
+  replicas_.clear();
   machine_.log->Close();
 }
 
+// As RaftNode::Start.
 absl::Status Process::Start(bool crash_in_it) {
   if (auto status = machine_.log->Open(crash_in_it); !status.ok()) return status;
-  auto recovered = replication::NodeSnapshots::Recover(kGroup, machine_.log->directory(),
-                                                       state_machine_.get(), machine_.log->store());
-  if (!recovered.ok()) return recovered;
-  raft::RaftOptions options = CoreOptions(*machine_.options);
-  options.id = machine_.id;
-  options.seed = machine_.random->Next();
-  auto durable = Load();
-  if (!durable.ok()) return durable.status();
-  machine_.checkers->Started(machine_.id, state_machine_->AppliedIndex(), machine_.kv->hash());
-  group_ = std::make_unique<replication::Group>(
-      kGroup, std::move(options), *std::move(durable), state_machine_.get(), &inbox_,
-      static_cast<uint64_t>(machine_.options->flush_bytes), SnapshotOptions());
-  group_->StartWithoutThread();
+  for (const auto& replica : replicas_) {
+    if (auto status = replica->Recover(); !status.ok()) return status;
+  }
+  for (const auto& replica : replicas_) {
+    if (auto status = replica->Open(); !status.ok()) return status;
+  }
   machine_.post(machine_.random->Between(0, kTickMs * kMs), [this] { Tick(); });
   machine_.post(machine_.random->Between(0, kTendMs * kMs), [this] { Tend(); });
   return absl::OkStatus();
-}
-
-replication::GroupSnapshots::Options Process::SnapshotOptions() {
-  replication::GroupSnapshots::Options options;
-  options.log_directory = machine_.log->directory();
-  options.retry_ticks = kSnapshotRetryTicks;
-  options.fault = [this](replication::SnapshotStep step) {
-    if (!machine_.stops_at(step)) return absl::OkStatus();
-    return absl::AbortedError("simulated: the machine stops");
-  };
-  return options;
-}
-
-// As RaftNode::LoadGroup.
-absl::StatusOr<raft::DurableState> Process::Load() {
-  const uint64_t applied = state_machine_->AppliedIndex();
-  auto log = machine_.log->store()->Load(kGroup, applied + 1);
-  if (!log.ok()) return log.status();
-  if (applied > log->contents.last_index || applied + 1 < log->contents.first_index) {
-    return absl::DataLossError("log and state machine do not fit");
-  }
-  if (log->configuration.voters.empty()) {
-    log->configuration = raft::Normalized({machine_.voters, {}, {}});
-    replication::GroupWrite first;
-    first.group = kGroup;
-    first.first_configuration = log->configuration;
-    if (auto status = machine_.log->Write({&first, 1}); !status.ok()) return status;
-  }
-  return raft::DurableState{log->hard_state, std::move(log->contents), applied,
-                            std::move(log->configuration), std::move(log->configurations)};
 }
 
 void Process::LosePower() {
@@ -165,33 +71,36 @@ void Process::LosePower() {
     }
     if (!writes.empty() && !failed_) machine_.log->CrashDuring(writes);
   }
-  const size_t unflushed = machine_.kv->unflushed();
-  machine_.kv->Crash(machine_.random->Below(unflushed + 1));
+  for (auto& [group, store] : *machine_.stores) {
+    store.Crash(machine_.random->Below(store.unflushed() + 1));
+  }
 }
 
 // ---- the event loop
 
-void Process::Tick() {
-  machine_.post(machine_.clock->TrueNs(kTickMs * kMs), [this] { Tick(); });
-  group_->Tick();
-  LimitLog();
-  Turn();
+Replica& Process::Find(GroupId group) const {
+  const auto found = std::find_if(replicas_.begin(), replicas_.end(),
+                                  [group](const auto& replica) { return replica->id() == group; });
+  OPENEFS_CHECK(found != replicas_.end());
+  return **found;
 }
 
-// As RaftNode::LimitLogs.
-void Process::LimitLog() {
-  constexpr uint64_t kForSnapshots = 4;
-  const auto bytes = static_cast<uint64_t>(machine_.options->retain_bytes);
-  const replication::LogStore* store = machine_.log->store();
-  if (failed_ || store->GroupBytes(kGroup) <= bytes) return;
-  group_->LimitLog(store->IndexKeeping(kGroup, bytes),
-                   store->IndexKeeping(kGroup, kForSnapshots * bytes));
-  group_->FlushIfItHelps();
+const replication::raft::Raft& Process::core(GroupId group) const {
+  return Find(group).group().core();
+}
+
+void Process::Tick() {
+  machine_.post(machine_.clock->TrueNs(kTickMs * kMs), [this] { Tick(); });
+  for (const auto& replica : replicas_) {
+    replica->group().Tick();
+    if (!failed_) replica->LimitLog();
+  }
+  Turn();
 }
 
 void Process::Tend() {
   machine_.post(machine_.clock->TrueNs(kTendMs * kMs), [this] { Tend(); });
-  service_->Tend();
+  for (const auto& replica : replicas_) replica->service().Tend();
 }
 
 void Process::Wake() {
@@ -203,58 +112,78 @@ void Process::Wake() {
 }
 
 void Process::Turn() {
+  ++turns_;
   replication::LoopInput in = inbox_.Take(0);
+  if (machine_.options->leases != 0) {
+    const uint64_t now_us = replication::ReadLeaseTimeUs(*machine_.clock);
+    for (const auto& replica : replicas_) replica->group().OnTime(now_us);
+  }
   Dispatch(in);
   replication::LoopOutput out;
   out.outbox = &outbox_;
-  group_->Process(out);
-  snapshots_.Collect(*group_);
+  for (const auto& replica : replicas_) {
+    replica->group().Process(out);
+    replica->snapshots().Collect(replica->group());
+  }
   for (replication::WriteTask& task : out.writes) to_write_.push_back(std::move(task));
   StartWrite();
   outbox_.Send();
   for (replication::ReadEntries& read : out.reads) ReadLog(std::move(read));
-  machine_.checkers->Turned(machine_.id, *group_);
+  for (const auto& replica : replicas_) {
+    replica->checkers().Turned(machine_.id, replica->group());
+  }
   WakeOthers();
 }
 
 void Process::Dispatch(replication::LoopInput& in) {
-  if (!in.log_failure.ok()) group_->Fail(in.log_failure);
-  for (const replication::GroupFailure& failure : in.failures) group_->Fail(failure.why);
+  if (!in.log_failure.ok()) {
+    for (const auto& replica : replicas_) replica->group().Fail(in.log_failure);
+  }
+  for (const replication::GroupFailure& failure : in.failures) {
+    Find(failure.group).group().Fail(failure.why);
+  }
   for (const replication::PersistedWrite& write : in.persisted) {
-    group_->OnPersisted(write.write_id);
+    Find(write.group).group().OnPersisted(write.write_id);
   }
-  for (pb::RaftMessageBatch& batch : in.batches) {
-    for (pb::RaftMessage& message : *batch.mutable_messages()) {
-      if (message.type() == pb::RaftMessage::STATE_DIGEST) {
-        DeliverDigests(message);
-      } else {
-        group_->Step(std::move(message));
-      }
-    }
+  for (RaftMessageBatch& batch : in.batches) {
+    for (pb::RaftMessage& message : *batch.mutable_messages()) DispatchMessage(std::move(message));
   }
-  for (replication::ReadEntries& read : in.reads) group_->OnEntriesRead(std::move(read));
-  for (const replication::FlushedIndex& flushed : in.flushed) group_->OnFlushed(flushed.index);
-  for (const replication::SnapshotNews& news : in.snapshot_news) snapshots_.OnNews(news, *group_);
-  for (replication::Proposal& proposal : in.proposals) group_->Add(std::move(proposal));
-  for (replication::BarrierRequest& barrier : in.barriers) group_->Add(std::move(barrier.done));
+  for (replication::ReadEntries& read : in.reads) {
+    replication::Group& group = Find(read.group).group();
+    group.OnEntriesRead(std::move(read));
+  }
+  for (const replication::FlushedIndex& flushed : in.flushed) {
+    Find(flushed.group).group().OnFlushed(flushed.index);
+  }
+  for (const replication::SnapshotNews& news : in.snapshot_news) {
+    Replica& replica = Find(news.group);
+    replica.snapshots().OnNews(news, replica.group());
+  }
+  for (replication::Proposal& proposal : in.proposals) {
+    replication::Group& group = Find(proposal.group).group();
+    group.Add(std::move(proposal));
+  }
+  for (replication::BarrierRequest& barrier : in.barriers) {
+    Find(barrier.group).group().Add(std::move(barrier.done));
+  }
+  for (replication::MemberRequest& request : in.members) {
+    replication::Group& group = Find(request.group).group();
+    group.Add(std::move(request));
+  }
 }
 
-// What the loop has left for the applier and the workers.
+void Process::DispatchMessage(pb::RaftMessage message) {
+  if (message.type() == pb::RaftMessage::STATE_DIGEST) return DeliverDigests(message);
+  replication::Group& group = Find(message.group()).group();
+  group.Step(std::move(message));
+}
+
+// What the loop has left for the appliers and the workers.
 void Process::WakeOthers() {
-  if (!std::exchange(apply_posted_, true)) {
-    const int64_t delay = machine_.random->Exponential(machine_.options->apply_us * kUs);
-    machine_.post(delay, [this] { ApplyTurn(); });
-  }
+  for (const auto& replica : replicas_) replica->WakeApplier();
   if (workers_->queued() > 0 && !std::exchange(worker_posted_, true)) {
     machine_.post(machine_.random->Exponential(kWorkerDelay), [this] { WorkerTurn(); });
   }
-}
-
-void Process::ApplyTurn() {
-  apply_posted_ = false;
-  if (!group_->ApplyQueued()) return;
-  Wake();  // a flush or a snapshot may have news for the loop
-  WakeOthers();
 }
 
 void Process::WorkerTurn() {
@@ -275,7 +204,7 @@ void Process::StartWrite() {
   machine_.write_begun(duration_ns);
 }
 
-// As LogWriter::WriteAll and Acknowledge.
+// As LogWriter::WriteAll.
 void Process::FinishWrite() {
   std::vector<replication::WriteTask> tasks = std::exchange(writing_, {});
   std::vector<replication::GroupWrite> writes;
@@ -291,13 +220,21 @@ void Process::FinishWrite() {
       return Wake();
     }
   }
+  for (const replication::GroupWrite& write : writes) {
+    Find(write.group).checkers().Persisted(machine_.id, write);
+  }
+  Acknowledge(std::move(tasks));
+}
+
+// As LogWriter::Acknowledge.
+void Process::Acknowledge(std::vector<replication::WriteTask> tasks) {
   std::vector<replication::PersistedWrite> persisted;
   for (replication::WriteTask& task : tasks) {
     for (auto& message : task.messages_after) outbox_.Add(std::move(message));
-    if (task.write_id != 0) persisted.push_back({kGroup, task.write_id});
+    if (task.write_id != 0) persisted.push_back({task.write.group, task.write_id});
     if (task.reset_index == 0) continue;
     replication::SnapshotNews news;
-    news.group = kGroup;
+    news.group = task.write.group;
     news.kind = replication::SnapshotNews::Kind::kLogReset;
     news.meta.index = task.reset_index;
     inbox_.AddSnapshotNews(std::move(news));
@@ -313,7 +250,8 @@ void Process::ReadLog(replication::ReadEntries read) {
   machine_.post(DiskDelay(machine_.options->sync_us), [this, read = std::move(read)]() mutable {
     constexpr size_t kMaxBytes = 65'536;
     auto entries = machine_.log->store()->Read(
-        kGroup, read.read.low, static_cast<size_t>(machine_.options->append_entries), kMaxBytes);
+        read.group, read.read.low, static_cast<size_t>(machine_.options->append_entries),
+        kMaxBytes);
     if (entries.ok()) read.entries = *std::move(entries);
     inbox_.AddRead(std::move(read));
     Wake();
@@ -324,7 +262,7 @@ int64_t Process::DiskDelay(int64_t usual_us) {
   return machine_.random->Exponential(usual_us * kUs) * *machine_.slowness;
 }
 
-// ---- from outside and for the service
+// ---- from outside, for the service and for operators
 
 void Process::Receive(RaftMessageBatch batch) {
   inbox_.AddBatch(std::move(batch));
@@ -332,7 +270,9 @@ void Process::Receive(RaftMessageBatch batch) {
 }
 
 bool Process::ReceiveSnapshot(const SnapshotParcel& parcel) {
-  return !group_->failed() && snapshots_.Receive(parcel, group_->applied_index());
+  Replica& replica = Find(parcel.manifest.group());
+  return !replica.group().failed() &&
+         replica.snapshots().Receive(parcel, replica.group().applied_index());
 }
 
 void Process::Execute(std::unique_ptr<pb::SegmentRequest> request, metadata::SegmentCallback done) {
@@ -340,7 +280,8 @@ void Process::Execute(std::unique_ptr<pb::SegmentRequest> request, metadata::Seg
   if (absl::Status sound = metadata::CheckRequest(*request, bytes); !sound.ok()) {
     return done(sound);
   }
-  service_->Execute(std::move(request), bytes, std::move(done));
+  metadata::Group& service = Find(request->group()).service();
+  service.Execute(std::move(request), bytes, std::move(done));
   WakeOthers();
 }
 
@@ -356,7 +297,28 @@ void Process::Propose(GroupId group, std::string data,
 }
 
 void Process::ReadBarrier(GroupId group, absl::AnyInvocable<void(absl::Status)> done) {
-  inbox_.AddBarrier({group, std::move(done)});
+  Replica& replica = Find(group);
+  auto checked = [this, &replica, committed = replica.checkers().commit_index(), turn = turns_ + 1,
+                  done = std::move(done)](absl::Status status) mutable {
+    if (status.ok()) {
+      const bool at_once = turns_ == turn && machine_.options->leases != 0;
+      if (at_once) machine_.counts->Add("read barriers held by a lease");
+      replica.checkers().BarrierHeld(machine_.id, replica.group().applied_index(), committed);
+    }
+    done(std::move(status));
+  };
+  inbox_.AddBarrier({group, std::move(checked)});
+  Wake();
+}
+
+void Process::ChangeMembers(GroupId group, replication::MemberChange change,
+                            replication::MemberCallback done) {
+  inbox_.AddMembers({group, std::move(change), false, 0, std::move(done)});
+  Wake();
+}
+
+void Process::TransferLeadership(GroupId group, NodeId to, replication::MemberCallback done) {
+  inbox_.AddMembers({group, {}, true, to, std::move(done)});
   Wake();
 }
 
@@ -371,7 +333,7 @@ void Process::SendDigests(GroupId group, const std::vector<replication::StateDig
     added->set_index(digest.index);
     added->set_hash(digest.hash);
   }
-  for (const NodeId peer : machine_.voters) {
+  for (const NodeId peer : core(group).configuration().Members()) {
     if (peer == machine_.id) continue;
     message.set_to(peer);
     outbox_.Add(message);
@@ -384,7 +346,7 @@ void Process::DeliverDigests(const pb::RaftMessage& message) {
   for (const pb::StateDigest& digest : message.state_digests()) {
     digests.push_back({digest.index(), digest.hash()});
   }
-  state_machine_->OnPeerDigests(message.from(), digests);
+  Find(message.group()).machine().OnPeerDigests(message.from(), digests);
 }
 
 // Nothing that a run does makes a sound replica wrong.
@@ -392,12 +354,17 @@ void Process::Fail(GroupId, absl::Status why) {
   throw Violation("a replica took itself out: " + why.ToString());
 }
 
+// Before the groups are open nobody leads here.
 replication::GroupStatus Process::Status(GroupId group) const {
-  return group_ == nullptr ? replication::GroupStatus{.group = group} : group_->Status();
+  const Replica& replica = Find(group);
+  return replica.open() ? replica.group().Status() : replication::GroupStatus{.group = group};
 }
 
 void Process::Send(NodeId to, RaftMessageBatch batch) {
   machine_.counts->Add("batches of Raft messages");
+  for (const pb::RaftMessage& message : batch.messages()) {
+    Find(message.group()).checkers().Sent(message);
+  }
   machine_.deliver(to, batch);
 }
 

@@ -19,12 +19,14 @@ SimNode::SimNode(NodeId id, std::vector<NodeId> voters, const std::string& direc
       id_(id),
       voters_(std::move(voters)),
       env_(env),
-      find_(std::move(find)) {}
+      find_(std::move(find)) {
+  for (const auto& [group, checkers] : env->checkers) stores.try_emplace(group);
+}
 
 SimNode::~SimNode() { ++incarnation_; }
 
-Process::Machine SimNode::MachineOf() {
-  Process::Machine machine;
+Machine SimNode::MachineOf() {
+  Machine machine;
   machine.id = id_;
   machine.voters = voters_;
   machine.options = &env_->options;
@@ -33,7 +35,7 @@ Process::Machine SimNode::MachineOf() {
   machine.checkers = &env_->checkers;
   machine.clock = &clock;
   machine.log = &log;
-  machine.kv = &kv;
+  machine.stores = &stores;
   machine.slowness = &disk_slowness;
   machine.post = [this](int64_t delay_ns, Process::Task task) { Post(delay_ns, std::move(task)); };
   machine.write_begun = [this](int64_t duration_ns) {
@@ -50,7 +52,7 @@ Process::Machine SimNode::MachineOf() {
 }
 
 void SimNode::Start(bool crash_in_it) {
-  if (up() || refused_) return;
+  if (up() || refused_ || retired_) return;
   ++incarnation_;
   process_ = std::make_unique<Process>(MachineOf());
   const absl::Status status = process_->Start(crash_in_it);
@@ -66,11 +68,22 @@ void SimNode::Start(bool crash_in_it) {
 void SimNode::Crash() {
   if (!up()) return;
   env_->counts.Add("crashes");
-  if (leads()) env_->counts.Add("crashes of a leader");
+  if (leads_any()) env_->counts.Add("crashes of a leader");
   paused_until_ns_ = 0;
   in_next_write_ = nullptr;
   process_->LosePower();
   End();
+}
+
+void SimNode::Retire() {
+  Crash();
+  retired_ = true;
+  env_->counts.Add("removed replicas taken away");
+}
+
+bool SimNode::leads_any() const {
+  return std::any_of(stores.begin(), stores.end(),
+                     [this](const auto& store) { return leads(store.first); });
 }
 
 // What the process says or asks for while it goes is heard by nobody.
@@ -83,7 +96,7 @@ void SimNode::End() {
 void SimNode::PauseFor(int64_t ns) {
   if (!up()) return;
   env_->counts.Add("pauses");
-  if (leads()) env_->counts.Add("pauses of a leader");
+  if (leads_any()) env_->counts.Add("pauses of a leader");
   paused_until_ns_ = std::max(paused_until_ns_, env_->scheduler.now_ns() + ns);
 }
 
@@ -153,6 +166,26 @@ bool SimNode::Execute(std::unique_ptr<pb::SegmentRequest> request, metadata::Seg
     process_->Execute(std::move(request), std::move(answer));
   });
   return true;
+}
+
+void SimNode::ChangeMembers(GroupId group, replication::MemberChange change, Asked done) {
+  if (!up()) return;
+  Post(0, [this, group, change = std::move(change), done = std::move(done)]() mutable {
+    process_->ChangeMembers(group, std::move(change),
+                            [this, incarnation = incarnation_, done](const absl::Status& status) {
+                              if (incarnation == incarnation_) done(status);
+                            });
+  });
+}
+
+void SimNode::TransferLeadership(GroupId group, NodeId to, Asked done) {
+  if (!up()) return;
+  Post(0, [this, group, to, done = std::move(done)] {
+    process_->TransferLeadership(
+        group, to, [this, incarnation = incarnation_, done](const absl::Status& status) {
+          if (incarnation == incarnation_) done(status);
+        });
+  });
 }
 
 }  // namespace openefs::sim

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,7 +21,7 @@ class SimNode {
  public:
   using Find = std::function<SimNode*(NodeId)>;
 
-  // `find` knows the others.
+  // `voters`: first members of every group. `find` knows the others.
   SimNode(NodeId id, std::vector<NodeId> voters, const std::string& directory, Environment* env,
           Find find);
   ~SimNode();
@@ -29,8 +30,13 @@ class SimNode {
   bool up() const { return process_ != nullptr; }
   // Production will not start on what is on its disk.
   bool refused() const { return refused_; }
+  // Gone for good: see Retire.
+  bool retired() const { return retired_; }
+  // Another one: its process has ended meanwhile.
+  uint64_t incarnation() const { return incarnation_; }
   bool paused() const { return env_->scheduler.now_ns() < paused_until_ns_; }
-  bool leads() const { return up() && process_->group()->core().leads(); }
+  bool leads(GroupId group) const { return up() && process_->leads(group); }
+  bool leads_any() const;
   const Process* process() const { return process_.get(); }
 
   // Comes up, if it is down and production agrees with its disk; or loses power again while its log
@@ -38,6 +44,8 @@ class SimNode {
   void Start(bool crash_in_it = false);
   // Power is lost.
   void Crash();
+  // Power is lost, and an operator takes the machine away.
+  void Retire();
   // Calls `crash` in the middle of the next write of the log.
   void InNextWrite(std::function<void()> crash) { in_next_write_ = std::move(crash); }
   // The process stands still, its messages and disk wait for it.
@@ -49,9 +57,14 @@ class SimNode {
   // `done` runs unless the machine crashes first. False: nobody listens.
   bool Execute(std::unique_ptr<pb::SegmentRequest> request, metadata::SegmentCallback done);
 
+  // What an operator asks of it, if it is up. `done` runs unless it crashes first.
+  using Asked = std::function<void(const absl::Status&)>;
+  void ChangeMembers(GroupId group, replication::MemberChange change, Asked done);
+  void TransferLeadership(GroupId group, NodeId to, Asked done);
+
   NodeClock clock;
   LogDisk log;
-  KvDisk kv;
+  std::map<GroupId, KvDisk> stores;
   int64_t disk_slowness = 1;
   bool rotten = false;  // bits of its log were turned over
   // Crashes it for a while, unless the faults are over.
@@ -64,7 +77,7 @@ class SimNode {
   void SendBatch(NodeId to, const pb::RaftMessageBatch& batch);
   void SendSnapshot(NodeId to, SnapshotParcelPtr parcel, std::function<void(bool)> done);
   bool StopsAt(replication::SnapshotStep step);
-  Process::Machine MachineOf();
+  Machine MachineOf();
 
   const NodeId id_;
   const std::vector<NodeId> voters_;
@@ -75,6 +88,7 @@ class SimNode {
   uint64_t incarnation_ = 0;
   int64_t paused_until_ns_ = 0;
   bool refused_ = false;
+  bool retired_ = false;
   std::function<void()> in_next_write_;
   std::unique_ptr<Process> process_;
 };

@@ -89,12 +89,14 @@ void SnapshotTraffic::OnCheckpoint(const SnapshotNews& news, replication::Group&
   });
 }
 
+// As NodeSnapshots::Serve: one after the other where a follower's last one is still under way.
 void SnapshotTraffic::Collect(replication::Group& group) {
-  for (const NodeId follower : group.snapshots().TakeWanted()) {
-    if (!sending_.contains(follower) && group.snapshots().Checkpoint(follower)) {
-      sending_.insert(follower);
-    }
-  }
+  for (const NodeId follower : group.snapshots().TakeWanted()) waiting_.insert(follower);
+  std::erase_if(waiting_, [&](NodeId follower) {
+    if (sending_.contains(follower)) return false;
+    if (group.snapshots().Checkpoint(follower)) sending_.insert(follower);
+    return true;
+  });
 }
 
 // As SnapshotReceiver, without parts.

@@ -47,6 +47,7 @@ class SnapshotTraffic {
   replication::Inbox* const inbox_;
   const Send send_;
   const std::function<void()> wake_;
+  std::set<NodeId> waiting_;
   std::set<NodeId> sending_;
   bool offered_ = false;  // the group has a snapshot that came: no other is taken meanwhile
 };

@@ -16,7 +16,7 @@ constexpr uint32_t kSlots = 16;
 
 void NfsClient::Connect(std::function<void()> ready) {
   pb::SegmentRequest request;
-  request.set_group(kFirstNamespaceGroup);
+  request.set_group(group());
   pb::ExchangeId* exchange = request.add_operations()->mutable_exchange_id();
   exchange->set_owner_id("client " + std::to_string(number_));
   exchange->set_verifier(1);
@@ -27,7 +27,7 @@ void NfsClient::Connect(std::function<void()> ready) {
 
 void NfsClient::CreateSession(const pb::ExchangeIdResult& client, std::function<void()> ready) {
   pb::SegmentRequest request;
-  request.set_group(kFirstNamespaceGroup);
+  request.set_group(group());
   pb::CreateSession* create = request.add_operations()->mutable_create_session();
   create->set_client_id(client.client_id());
   create->set_sequence_id(client.sequence_id());
@@ -102,7 +102,7 @@ void NfsClient::CheckAnswer(const pb::SegmentRequest& request,
   if (response.results_size() == 0) throw Violation("an answer without results");
   if (!request.has_slot()) return;
   if (metadata::SegmentMutates(request)) {
-    env_->checkers.Acknowledged(request, response);
+    env_->checkers.at(group()).Acknowledged(request, response);
   } else {
     env_->counts.Add("reads answered");
   }

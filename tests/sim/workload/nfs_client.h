@@ -27,6 +27,10 @@ class NfsClient {
         front_end_(number % front_ends->size()) {}
 
   uint32_t number() const { return number_; }
+  // What it works with lies in one group.
+  GroupId group() const {
+    return kFirstNamespaceGroup + static_cast<GroupId>(number_ % env_->checkers.size());
+  }
 
   // EXCHANGE_ID and CREATE_SESSION, then `ready`.
   void Connect(std::function<void()> ready);

@@ -163,7 +163,7 @@ bool OnlyReads(OpKind kind) { return kind >= OpKind::kLookup; }
 
 pb::SegmentRequest MakeSegment(const Op& op, const Domain& domain, const HeldOpen& held) {
   pb::SegmentRequest request;
-  request.set_group(kFirstNamespaceGroup);
+  request.set_group(domain.group);
   switch (op.kind) {
     case OpKind::kCreate:
     case OpKind::kMkdir:

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "common/ids.h"
 #include "proto/metadata.pb.h"
 #include "tests/sim/checkers/history.h"
 
@@ -12,6 +13,7 @@ inline constexpr uint64_t kFileSystem = 0x51;
 
 // The two directories of a domain.
 struct Domain {
+  GroupId group = kFirstNamespaceGroup;
   pb::FileRef directories[2];
 };
 

@@ -22,7 +22,7 @@ void Worker::Think() {
 void Worker::Next() {
   const Op op = Choose();
   const bool by_handle = op.inode != 0;
-  const size_t domain = by_handle ? held_domain_ : env_->random.Below(domains_->size());
+  const size_t domain = by_handle ? held_domain_ : mine_[env_->random.Below(mine_.size())];
   pb::SegmentRequest request = MakeSegment(op, (*domains_)[domain], held_);
   client_->UseSlot(slot_, sequence_id_++, &request);
   env_->counts.Add("operations asked");

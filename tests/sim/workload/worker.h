@@ -25,7 +25,11 @@ class Worker {
         owner_(owner),
         env_(env),
         domains_(domains),
-        histories_(histories) {}
+        histories_(histories) {
+    for (size_t i = 0; i < domains->size(); ++i) {
+      if ((*domains)[i].group == client->group()) mine_.push_back(i);
+    }
+  }
 
   void Start() { Think(); }
   // After `more` further operations it is done.
@@ -47,6 +51,7 @@ class Worker {
   Environment* const env_;
   const std::vector<Domain>* const domains_;
   Histories* const histories_;
+  std::vector<size_t> mine_;  // places of the domains in its client's group
   uint32_t sequence_id_ = 1;
   HeldOpen held_;
   size_t held_domain_ = 0;
