@@ -58,70 +58,71 @@ struct Planted {
   void (*prepare)(SimOptions&);  // what the fault needs to matter at all
 };
 
+void Nothing(SimOptions&) {}
+void ManyLeases(SimOptions& options) {
+  options.leases = true;
+  options.barriers = 60;
+  options.cut_links = 100;
+  options.crashes = 100;
+  options.pauses = 30;
+}
+void ManyTransfersOfLeases(SimOptions& options) {
+  options.leases = true;
+  options.barriers = 60;
+  options.transfers = 100;
+  options.proposals = 30;
+}
+void ManyElections(SimOptions& options) {
+  options.nodes = 5;
+  options.syncs = 15;
+  options.crashes = 200;
+  options.leader_crashes = 100;
+  options.partitions = 100;
+}
+void ManyBrokenPromises(SimOptions& options) {
+  options.leases = true;
+  options.nodes = 3;
+  options.election_ticks = 20;
+  options.broken_promises = 40;
+  options.barriers = 60;
+  options.syncs = 69;
+  options.proposals = 3;
+  options.loss = 0;
+  options.spares = 0;
+  options.changes = 0;
+  options.crashes = 0;
+}
+void ManyPauses(SimOptions& options) {
+  options.nodes = 3;
+  options.loss = 0;
+  options.barriers = 70;
+  options.pauses = 60;
+  options.syncs = 69;
+}
+void ManyChanges(SimOptions& options) {
+  options.spares = 3;
+  options.changes = 150;
+}
+
+const Planted kFaults[] = {
+    {raft::PlantedBug::kAckBeforePersist, "acknowledgement before persistence", Nothing},
+    {raft::PlantedBug::kCommitOlderTerm, "an older term committed by counting", Nothing},
+    {raft::PlantedBug::kVoteBeforePersist, "a vote before it is durable", ManyElections},
+    {raft::PlantedBug::kBarrierWithoutQuorum, "a barrier without a majority", Nothing},
+    {raft::PlantedBug::kCountOwnUnstableLog, "the leader counts what it has not on disk", Nothing},
+    {raft::PlantedBug::kVoteForStaleLog, "a vote for a candidate whose log is behind", Nothing},
+    {raft::PlantedBug::kConfigurationWhenCommitted, "a configuration applied late", ManyChanges},
+    {raft::PlantedBug::kOldAnswerConfirmsBarrier, "an old answer confirms a barrier", ManyPauses},
+    {raft::PlantedBug::kAnswerAfterDeposition, "a deposed leader answers", Nothing},
+    {raft::PlantedBug::kLeaseDuringTransfer, "a lease kept in a transfer", ManyTransfersOfLeases},
+    {raft::PlantedBug::kLeaseOnStalledClock, "a lease on a stalled clock", ManyLeases},
+    {raft::PlantedBug::kVoteWithinLease, "a vote within a lease", ManyBrokenPromises},
+    {raft::PlantedBug::kInstallOldSnapshot, "an old snapshot installed", Nothing},
+};
+
 TEST_CASE("the checkers see planted faults") {
-  const auto nothing = [](SimOptions&) {};
-  const auto leases = [](SimOptions& options) {
-    options.leases = true;
-    options.barriers = 60;
-    options.cut_links = 100;
-    options.crashes = 100;
-    options.pauses = 30;
-  };
-  const auto transferred_leases = [](SimOptions& options) {
-    options.leases = true;
-    options.barriers = 60;
-    options.transfers = 100;
-    options.proposals = 30;
-  };
-  const auto elections = [](SimOptions& options) {
-    options.nodes = 5;
-    options.syncs = 15;
-    options.crashes = 200;
-    options.leader_crashes = 100;
-    options.partitions = 100;
-  };
-  const auto promises = [](SimOptions& options) {
-    options.leases = true;
-    options.nodes = 3;
-    options.election_ticks = 20;
-    options.broken_promises = 40;
-    options.barriers = 60;
-    options.syncs = 69;
-    options.proposals = 3;
-    options.loss = 0;
-    options.spares = 0;
-    options.changes = 0;
-    options.crashes = 0;
-  };
-  const auto pauses = [](SimOptions& options) {
-    options.nodes = 3;
-    options.loss = 0;
-    options.barriers = 70;
-    options.pauses = 60;
-    options.syncs = 69;
-  };
-  const auto changes = [](SimOptions& options) {
-    options.spares = 3;
-    options.changes = 150;
-  };
-  const Planted faults[] = {
-      {raft::PlantedBug::kAckBeforePersist, "acknowledgement before persistence", nothing},
-      {raft::PlantedBug::kCommitOlderTerm, "an older term committed by counting", nothing},
-      {raft::PlantedBug::kVoteBeforePersist, "a vote before it is durable", elections},
-      {raft::PlantedBug::kBarrierWithoutQuorum, "a barrier without a majority", nothing},
-      {raft::PlantedBug::kCountOwnUnstableLog, "the leader counts what it has not on disk",
-       nothing},
-      {raft::PlantedBug::kVoteForStaleLog, "a vote for a candidate whose log is behind", nothing},
-      {raft::PlantedBug::kConfigurationWhenCommitted, "a configuration applied late", changes},
-      {raft::PlantedBug::kOldAnswerConfirmsBarrier, "an old answer confirms a barrier", pauses},
-      {raft::PlantedBug::kAnswerAfterDeposition, "a deposed leader answers", nothing},
-      {raft::PlantedBug::kLeaseDuringTransfer, "a lease kept in a transfer", transferred_leases},
-      {raft::PlantedBug::kLeaseOnStalledClock, "a lease on a stalled clock", leases},
-      {raft::PlantedBug::kVoteWithinLease, "a vote within a lease", promises},
-      {raft::PlantedBug::kInstallOldSnapshot, "an old snapshot installed", nothing},
-  };
   constexpr uint64_t kMaxSeeds = 500;  // twice what the last of them takes
-  for (const Planted& fault : faults) {
+  for (const Planted& fault : kFaults) {
     std::string found;
     SimCounts counts;
     for (uint64_t seed = 1; seed <= kMaxSeeds && found.empty(); ++seed) {
