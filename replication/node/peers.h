@@ -35,7 +35,8 @@
 
 namespace openefs::replication {
 
-inline constexpr uint32_t kPeerProtocolVersion = 1;
+// 2: either end of a stream asks and is asked; one that only answers on it would not be heard.
+inline constexpr uint32_t kPeerProtocolVersion = 2;
 
 class Peers final : public BatchSink {
  public:
