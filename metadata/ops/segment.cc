@@ -1,6 +1,7 @@
 #include "metadata/ops/segment.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -15,7 +16,7 @@ namespace {
 
 constexpr size_t kSessionIdBytes = 16;  // RFC 8881 2.10.3.1
 
-// What LOOKUPs and GETATTRs in front of a mutation answer takes a few hundred bytes; a slot's
+// What LOOKUPs and GETATTRs beside a mutation answer takes a few hundred bytes; a slot's
 // record is written with every mutation and shall not carry directories.
 constexpr size_t kMaxKeptReadBytes = 4096;
 
@@ -89,11 +90,16 @@ class SlotReplay {
 
   bool Full() const { return record_.done_size() >= static_cast<int>(kMaxOperations); }
 
-  // A read in front of a mutation: its answer is kept with that mutation's, because in a retry the
-  // way may be gone (perhaps it was what removed it). Reads with long answers are run again.
-  void Remember(uint32_t index, const pb::Operation& operation, const pb::OperationResult& result) {
+  // A read beside a mutation: its answer is kept with that mutation's, because in a retry the way
+  // may be gone (perhaps it was what removed it), and so may what was made. Reads with long answers
+  // are run again. `registers`: after the read; a read behind the last mutation has to bring them
+  // back by itself.
+  void Remember(uint32_t index, const pb::Operation& operation, const pb::OperationResult& result,
+                const pb::Registers& registers) {
+    Read read{index, &operation, &result, {}};
+    if (changed_) read.registers = registers;
     read_bytes_ += result.ByteSizeLong();
-    reads_.push_back({index, &operation, &result});
+    reads_.push_back(std::move(read));
   }
 
   // That read failed, and so ends a request that would have changed something. That must stay so: a
@@ -121,7 +127,8 @@ class SlotReplay {
   }
 
   // Puts the record beside the effects, unless the session went with this very segment.
-  void Save(Transaction& txn) const {
+  void Save(Transaction& txn) {
+    if (changed_) StoreReads();
     if (!changed_ || !txn.Contains(keys::Session(slot_->session_id()))) return;
     txn.PutRecord(keys::Slot(slot_->session_id(), slot_->slot()), record_);
   }
@@ -131,6 +138,7 @@ class SlotReplay {
     uint32_t index = 0;
     const pb::Operation* operation = nullptr;
     const pb::OperationResult* result = nullptr;  // in the response
+    std::optional<pb::Registers> registers;
   };
 
   // RFC 8881 2.10.6.1: sequence ids wrap around, so their distance decides.
@@ -159,6 +167,7 @@ class SlotReplay {
     done->set_operation_index(read.index);
     *done->mutable_result() = *read.result;
     done->set_fingerprint(Fingerprint(*read.operation));
+    if (read.registers.has_value()) *done->mutable_registers() = *read.registers;
   }
 
   uint64_t client_id_ = 0;
@@ -184,7 +193,7 @@ void RunOnce(OperationContext& context, uint32_t group, uint32_t index,
   replay->Store(index, operation, *result, context.registers);
 }
 
-// Runs a read, or answers it as it was answered when the mutation behind it ran.
+// Runs a read, or answers it as it was answered when the mutation beside it ran.
 void RunRead(OperationContext& context, uint32_t group, uint32_t index,
              const pb::Operation& operation, SlotReplay* replay, pb::OperationResult* result) {
   if (const auto* done = replay->Find(index)) {
@@ -195,7 +204,7 @@ void RunRead(OperationContext& context, uint32_t group, uint32_t index,
     return;
   }
   RunOne(context, group, operation, result);
-  replay->Remember(index, operation, *result);
+  replay->Remember(index, operation, *result, context.registers);
 }
 
 }  // namespace

@@ -15,9 +15,9 @@ bool SegmentMutates(const pb::SegmentRequest& request);
 //   otherwise                             it runs; a mutation's result (errors too) is stored
 //   beside
 //                                         its effects, and replaces records of older sequence ids
-// The short answers of reads in front of a mutation are kept with its own, so that a retry is
-// answered as the request was, although what they led to may be gone since. So is the failure of a
-// read that keeps a mutation from running.
+// The short answers of reads in front of and behind a mutation are kept with its own, so that a
+// retry is answered as the request was, although what they led to may be gone since. So is the
+// failure of a read that keeps a mutation from running.
 void ApplySegment(Transaction& txn, ApplyEnvironment& environment,
                   const pb::SegmentRequest& request, pb::SegmentResponse* response);
 

@@ -4,6 +4,7 @@
 # go on for a while, stops it, and has another pair of eyes check everything: a client that has nothing cached.
 
 : "${LOAD_PROCESSES:=3}"
+: "${LOAD_MIX:=data}"  # or "names"
 # How long a client's operations may take to get through after a fault, all retries and elections included.
 readonly RECOVERY_LIMIT_S=150
 
@@ -15,7 +16,7 @@ load_start() {
   need_guest client "$1" || exit
   LOAD_DIR=/mnt/nfs/load-$RANDOM LOAD_LOG=$LAB_DIR/load-$RANDOM
   guest_exec client "mkdir $LOAD_DIR" || exit
-  LOAD_JOB=$(guest_start client "exec \$TOOLS/load run $LOAD_DIR $LOAD_LOG 3600 $LOAD_PROCESSES $RANDOM")
+  LOAD_JOB=$(guest_start client "exec \$TOOLS/load run $LOAD_DIR $LOAD_LOG 7200 $LOAD_PROCESSES $RANDOM $LOAD_MIX")
   load_progress 3
 }
 
@@ -48,4 +49,21 @@ load_check() {
   guest_kill "$1"
   need_guest "$1" "$2" || exit
   guest_exec "$1" -t 300 "\$TOOLS/load check $LOAD_DIR $LOAD_LOG $LOAD_PROCESSES" || fault_fail "something acknowledged is missing or wrong"
+}
+
+# What happens to the cluster from now on, for stall_report. The guest's clock is the host's.
+stall_mark() { echo "$(date +%s%3N) $1" >>"$LAB_DIR/marks"; }
+
+# Per kind of mark: how often, and the longest operation that ended before the next mark, in ms: median of them and worst.
+stall_report() {
+  cat "$LAB_DIR/marks" > "$LAB_DIR/events"
+  grep -h '^A' "$LOAD_LOG".[0-9]* | awk '{ printf "%s %.0f\n", $2, $3 / 1000 }' >>"$LAB_DIR/events"
+  sort -n "$LAB_DIR/events" | awk '
+    $2 !~ /^[0-9]+$/ { if (kind != "") print kind, longest; kind = $2; longest = 0; next }
+    kind != "" && $2 > longest { longest = $2 }
+    END { print kind, longest }' | sort -k1,1 -k2,2n | awk '
+    function tell() { if (n) printf "  note: longest stall, %s (%d times): median %d ms, worst %d ms\n", kind, n, all[int((n + 1) / 2)], all[n] }
+    $1 != kind { tell(); kind = $1; n = 0 }
+    { all[++n] = $2 }
+    END { tell() }'
 }

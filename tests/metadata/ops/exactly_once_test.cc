@@ -146,6 +146,35 @@ TEMPLATE_LIST_TEST_CASE("a retry repeats short reads in front of a mutation, not
   CHECK(again.results(again.results_size() - 2).read_dir().entries_size() == 198);
 }
 
+// CREATE, GETFH, GETATTR, and somebody removes it before the retry: what the client hears is what
+// the request came to, not that its file is stale.
+TEMPLATE_LIST_TEST_CASE("a retry repeats the reads behind a mutation", "", AllEngines) {
+  TestType maker;
+  Shell shell(maker.Open());
+  EXPECT_OK(shell.Mkdir("other"));
+  pb::SegmentRequest request = shell.At("/");
+  AddMkdir("d", &request);
+  request.add_operations()->mutable_get_attr();
+  request.add_operations()->mutable_lookup_parent();
+  request.add_operations()->mutable_lookup()->set_name("other");
+  request.add_operations()->mutable_get_attr();
+  SetSlot(shell, 2, 1, &request);
+  const pb::SegmentResponse first = shell.Apply(request);
+  EXPECT_OK(Shell::ErrorOf(first));
+  EXPECT_OK(shell.Remove("d"));
+  EXPECT_OK(shell.Remove("other"));
+  CHECK(shell.Apply(request).SerializeAsString() == first.SerializeAsString());
+  // A part of it, as a front-end that cuts the compound elsewhere sends it: the registers are those
+  // behind the part.
+  pb::SegmentRequest part = request;
+  part.mutable_operations()->RemoveLast();
+  part.mutable_operations()->RemoveLast();
+  CHECK(shell.Apply(part).registers().current().inode() == shell.MustStat("/").file().inode());
+  // Another request is not answered with that.
+  request.mutable_operations(request.operations_size() - 1)->mutable_access();
+  CHECK(Shell::ErrorOf(shell.Apply(request)) == pb::FS_SEQ_FALSE_RETRY);
+}
+
 // A copy may be on its way for long: the client has its answer from another front-end.
 TEMPLATE_LIST_TEST_CASE("what failed before it changed anything does not happen later", "",
                         AllEngines) {
