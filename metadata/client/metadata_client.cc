@@ -18,7 +18,8 @@
 namespace openefs::metadata {
 namespace {
 
-// How often the scheduler looks for attempts that take too long and calls whose patience is over.
+// How often the scheduler looks for attempts that take too long and calls whose patience is over,
+// and asks one more node about a leader in doubt.
 constexpr int64_t kScanMs = 100;
 
 // The wait between attempts grows to this many times the first one.
@@ -44,6 +45,13 @@ struct Call {
   std::list<std::shared_ptr<Call>>::iterator place;  // among the outstanding
 };
 using CallPtr = std::shared_ptr<Call>;
+
+// A question to a node: does it lead, or who?
+struct Inquiry {
+  GroupId group = 0;
+  NodeId node = 0;
+  MetadataEndpoint* endpoint = nullptr;
+};
 
 // A callback with what it shall get; run without any lock held.
 struct Completion {
@@ -241,20 +249,82 @@ class RoutingClient final : public GrowingMetadataClient {
     leaders_[group] = next == endpoints_.end() ? endpoints_.begin()->first : next->first;
   }
 
+  // The lightest thing that only a leader does.
+  static std::unique_ptr<pb::SegmentRequest> NothingToRenew(GroupId group) {
+    auto request = std::make_unique<pb::SegmentRequest>();
+    request->set_group(group);
+    request->add_operations()->mutable_renew_leases();
+    return request;
+  }
+
+  void Inquire(const Inquiry& inquiry) ABSL_LOCKS_EXCLUDED(mu_) {
+    inquiry.endpoint->Execute(
+        NothingToRenew(inquiry.group),
+        [gate = gate_, group = inquiry.group, node = inquiry.node](Response response) {
+          RoutingClient* client = gate->Enter();
+          if (client == nullptr) return;
+          client->OnInquiry(group, node, response.status());
+          gate->Leave();
+        });
+  }
+
+  void OnInquiry(GroupId group, NodeId node, const absl::Status& answer) ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(mu_);
+    NodeId leader = answer.ok() ? node : 0;
+    if (absl::IsFailedPrecondition(answer)) (void)absl::SimpleAtoi(answer.message(), &leader);
+    if (!endpoints_.contains(leader)) return;
+    bool moved = false;
+    for (const CallPtr& call : outstanding_) {
+      if (call->request->group() != group || call->target == leader || !InDoubt(*call)) continue;
+      call->attempt_ends_ms = NowMs();  // the next scan sends it where the leader is
+      moved = true;
+    }
+    if (moved) leaders_[group] = leader;
+  }
+
+  // Its attempt's answer is overdue, and another attempt does no harm.
+  bool InDoubt(const Call& call) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (call.attempt_ends_ms == 0 || !call.may_repeat) return false;
+    const int64_t began_ms = call.attempt_ends_ms - options_.attempt_timeout_ms;
+    return NowMs() >= began_ms + options_.doubt_after_ms;
+  }
+
+  // One inquiry for each group with a call in doubt, to another node each time.
+  std::vector<Inquiry> Doubts() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    std::map<GroupId, Inquiry> inquiries;
+    for (const CallPtr& call : outstanding_) {
+      const GroupId group = call->request->group();
+      if (inquiries.contains(group) || !InDoubt(*call)) continue;
+      auto asked = endpoints_.upper_bound(last_asked_[group]);
+      if (asked == endpoints_.end()) asked = endpoints_.begin();
+      last_asked_[group] = asked->first;
+      if (asked->first == call->target) continue;
+      inquiries[group] = {group, asked->first, asked->second.get()};
+    }
+    std::vector<Inquiry> list;
+    for (const auto& [group, inquiry] : inquiries) list.push_back(inquiry);
+    return list;
+  }
+
   void RunScheduler() {
     while (true) {
       std::vector<CallPtr> due;
       std::vector<Completion> over;
+      std::vector<Inquiry> doubts;
       {
         MutexLock lock(mu_);
         if (stopping_) return;
         wake_.WaitForMs(mu_, std::max<int64_t>(NextWakeMs() - NowMs(), 0));
         if (stopping_) return;
         due = TakeDue();
-        if (NowMs() >= next_scan_ms_) Scan(&due, &over);
+        if (NowMs() >= next_scan_ms_) {
+          Scan(&due, &over);
+          doubts = Doubts();
+        }
       }
       for (Completion& completion : over) std::move(completion).Run();
       for (const CallPtr& call : due) Attempt(call);
+      for (const Inquiry& inquiry : doubts) Inquire(inquiry);
     }
   }
 
@@ -308,6 +378,7 @@ class RoutingClient final : public GrowingMetadataClient {
   std::list<CallPtr> outstanding_ ABSL_GUARDED_BY(mu_);
   std::multimap<int64_t, CallPtr> retries_ ABSL_GUARDED_BY(mu_);  // by when
   absl::flat_hash_map<GroupId, NodeId> leaders_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<GroupId, NodeId> last_asked_ ABSL_GUARDED_BY(mu_);
   int64_t next_scan_ms_ ABSL_GUARDED_BY(mu_) = 0;
 
   std::thread scheduler_;  // last: it uses all of the above

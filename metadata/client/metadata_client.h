@@ -63,6 +63,9 @@ class GrowingMetadataClient : public MetadataClient {
 struct MetadataClientOptions {
   int64_t patience_ms = 20'000;  // then the NFS client hears NFS4ERR_DELAY
   int64_t attempt_timeout_ms = 5'000;
+  // A leader that has been silent for this long is doubted: the other nodes are asked who leads. It
+  // may be stopped, or cut off without its connections being closed, and another elected meanwhile.
+  int64_t doubt_after_ms = 500;
   int64_t retry_wait_ms = 20;  // grows to ten times that
 };
 

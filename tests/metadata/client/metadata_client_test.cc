@@ -214,6 +214,36 @@ TEST_CASE("a late answer of a slow node is an answer") {
   CHECK(answer.get().ok());
 }
 
+// Stopped, or cut off with its connections left open: the attempt itself would wait for long.
+TEST_CASE("a leader that falls silent is left as soon as another is known") {
+  Silence silence;
+  Harness h({{silence.Behave()}, {Fail(Hint("3"))}, {Ok()}},
+            {.attempt_timeout_ms = 3'600'000, .doubt_after_ms = 1});
+  CHECK(h.Run(Mutation(true)).ok());
+  CHECK(h.scripts[0]->calls() == 1);
+  silence.kept[0](absl::UnknownError("late"));
+  // What must not be sent twice waits for its own answer.
+  Harness blind({{silence.Behave()}, {Fail(Hint("3"))}, {Ok()}},
+                {.attempt_timeout_ms = 3'600'000, .doubt_after_ms = 1});
+  auto once = blind.Start(Mutation(false));
+  auto repeats = blind.Start(Read());
+  CHECK(repeats.get().ok());
+  CHECK(blind.scripts[2]->calls() >= 1);
+  silence.kept[1](std::make_unique<pb::SegmentResponse>());
+  CHECK(once.get().ok());
+}
+
+TEST_CASE("a slow leader that still leads keeps its calls") {
+  Silence silence;
+  Harness h({{silence.Behave()}, {Fail(Hint("1"))}, {Fail(Hint(""))}},
+            {.attempt_timeout_ms = 3'600'000, .doubt_after_ms = 1});
+  auto answer = h.Start(Mutation(true));
+  while (h.scripts[1]->calls() < 2 || h.scripts[2]->calls() < 2) std::this_thread::yield();
+  CHECK(h.scripts[0]->calls() == 1);
+  silence.kept[0](std::make_unique<pb::SegmentResponse>());
+  CHECK(answer.get().ok());
+}
+
 TEST_CASE("a client that goes away ends its calls first") {
   auto silence = std::make_unique<Silence>();
   auto h = std::make_unique<Harness>(std::vector<std::deque<Behaviour>>{{silence->Behave()}});
