@@ -45,6 +45,7 @@ MetadataStateMachine::MetadataStateMachine(GroupId group, std::unique_ptr<KvEngi
 
 // Where the store stands: after opening it, or after another one took its place.
 void MetadataStateMachine::LoadPosition() {
+  recent_rows_.Clear();
   std::unique_ptr<KvSnapshot> snapshot = engine_->Snapshot();
   applied_index_.store(ReadNumber(*snapshot, keys::AppliedIndex()), std::memory_order_release);
   last_wall_time_ns_ = static_cast<int64_t>(ReadNumber(*snapshot, keys::LastWallTime()));
@@ -61,7 +62,7 @@ absl::Status MetadataStateMachine::Apply(absl::Span<const replication::Committed
   uint64_t applied = applied_index_.load(std::memory_order_relaxed);
   uint64_t hash = state_hash_;
   std::vector<replication::StateDigest> digests;
-  Transaction txn(engine_->Snapshot());
+  Transaction txn(recent_rows_.Over(engine_->Snapshot()));
   for (const replication::CommittedEntry& committed : entries) {
     if (committed.index <= applied) continue;
     OPENEFS_CHECK(applied == 0 || committed.index == applied + 1);
@@ -74,7 +75,9 @@ absl::Status MetadataStateMachine::Apply(absl::Span<const replication::Committed
   txn.Put(keys::AppliedIndex(), EncodeU64(applied));
   txn.Put(keys::LastWallTime(), EncodeU64(static_cast<uint64_t>(last_wall_time_ns_)));
   if (hash_known_) txn.Put(keys::StateHash(), EncodeU64(hash));
-  if (absl::Status status = WriteAll(txn.TakeWrites()); !status.ok()) return status;
+  const KvWrites writes = txn.TakeWrites();
+  if (absl::Status status = WriteAll(writes); !status.ok()) return status;
+  recent_rows_.Note(writes);
   applied_index_.store(applied, std::memory_order_release);
   state_hash_ = hash;
   if (hash_known_) comparison_.Note(digests);

@@ -12,6 +12,7 @@
 #include "metadata/planted_bug.h"
 #include "metadata/state_comparison.h"
 #include "metadata/store/kv.h"
+#include "metadata/store/recent_rows.h"
 #include "metadata/store/transaction.h"
 #include "replication/node/state_machine.h"
 
@@ -51,6 +52,8 @@ class MetadataStateMachine final : public replication::StateMachine {
 
   // Tests only; before the first entry.
   void Plant(PlantedBug bug) { planted_bug_ = bug; }
+  // Tests only: something else wrote to the engine, while nothing was applied.
+  void OnForeignWrite() { recent_rows_.Clear(); }
 
   // For reads, after a read barrier. Any thread. Must not outlive the machine.
   std::unique_ptr<KvSnapshot> Snapshot() { return engine_->Snapshot(); }
@@ -75,6 +78,7 @@ class MetadataStateMachine final : public replication::StateMachine {
   std::atomic<bool> odd_{false};  // a majority of the replicas came to something else
 
   // Applier's thread only.
+  RecentRows recent_rows_;
   int64_t last_wall_time_ns_ = 0;
   uint64_t state_hash_ = 0;
   bool hash_known_ = false;  // not so in a store of a version that kept none

@@ -254,9 +254,10 @@ class NodeCluster {
     }
   }
 
-  // Waits for a condition that must come true; gives up only where a test would otherwise hang.
+  // Waits for a condition that must come true; gives up only where a test would otherwise hang. A
+  // disk that somebody else fills can hold up an fsync for half a minute.
   static bool Eventually(const std::function<bool()>& condition) {
-    for (int i = 0; i < 30'000; ++i) {
+    for (int i = 0; i < 120'000; ++i) {
       if (condition()) return true;
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }

@@ -173,6 +173,11 @@ TEST_CASE("a follower that was away catches up from disk, and the log is cut whe
   for (const NodeId id : cluster.voters()) {
     CHECK(
         NodeCluster::Eventually([&] { return cluster.node(id).Status(kGroup).first_index > 30; }));
+    const GroupStatus status = cluster.node(id).Status(kGroup);
+    INFO("node " << id << " leader " << status.leader << " first " << status.first_index << " last "
+                 << status.last_index << " commit " << status.commit_index << " applied "
+                 << status.applied_index << " quiet " << status.quiet);
+    CHECK(status.first_index > 30);
   }
   cluster.KillAll();
   for (const NodeId id : cluster.voters()) cluster.machine(id).LoseUnflushed();

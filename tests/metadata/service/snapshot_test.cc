@@ -79,7 +79,7 @@ class Nodes {
   }
 
   static bool Eventually(const std::function<bool()>& condition) {
-    for (int i = 0; i < 30'000; ++i) {
+    for (int i = 0; i < 120'000; ++i) {
       if (condition()) return true;
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }

@@ -79,15 +79,16 @@ void TestGroup::SetUsage(uint64_t client_id, uint32_t states, uint32_t lock_rang
   pb::ClientUsageRecord usage;
   usage.set_states(states);
   usage.set_lock_ranges(lock_ranges);
-  REQUIRE(engine_->Write({{keys::ClientUsage(client_id), usage.SerializeAsString()}}).ok());
+  Damage(keys::ClientUsage(client_id), usage.SerializeAsString());
 }
 
 void TestGroup::SetClientCount(uint64_t count) {
-  REQUIRE(engine_->Write({{keys::ClientCount(), EncodeU64(count)}}).ok());
+  Damage(keys::ClientCount(), EncodeU64(count));
 }
 
 void TestGroup::Damage(const std::string& key, std::optional<std::string> value) {
   REQUIRE(engine_->Write({{key, std::move(value)}}).ok());
+  machine_.OnForeignWrite();
 }
 
 size_t TestGroup::CountKeys(uint64_t fs, uint8_t tag) {
