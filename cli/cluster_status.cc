@@ -1,4 +1,5 @@
-// `openefs cluster status`: who leads, what is down, what is degraded, for a person.
+// `openefs cluster status`: who leads, what is down, what is degraded, how far repair is; for a
+// person, or as JSON.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -10,8 +11,10 @@
 #include "absl/strings/str_join.h"
 #include "cli/command.h"
 #include "cli/roles/cluster_connection.h"
+#include "cli/roles/repair_backlog.h"
 #include "cli/roles/replica_admin.h"
 #include "cli/roles/report.h"
+#include "cli/roles/status_json.h"
 #include "control/system_client.h"
 
 namespace openefs::cli {
@@ -129,36 +132,86 @@ void PrintPlacementGroups(const pb::ClusterMap& map) {
   }
 }
 
+void PrintRepairs(const RepairBacklog& backlog) {
+  std::printf("repair\n");
+  if (backlog.blobs == 0) {
+    std::printf("  nothing waits\n");
+    return;
+  }
+  std::printf("  %s%llu blobs (%.1f MiB) lack a fragment", backlog.more ? "more than " : "",
+              static_cast<unsigned long long>(backlog.blobs),
+              static_cast<double>(backlog.bytes) / (1 << 20));
+  if (backlog.blocked > 0) {
+    std::printf(", %llu of them WAIT FOR NODES that are down",
+                static_cast<unsigned long long>(backlog.blocked));
+  }
+  std::printf("\n");
+}
+
+struct StatusOptions {
+  ClusterLocation location;
+  bool json = false;
+};
+
+// What only a majority of the metadata nodes can tell.
+struct SharedState {
+  pb::ClusterState cluster;
+  RepairBacklog backlog;
+};
+
+absl::StatusOr<SharedState> ReadSharedState(ClusterConnection& cluster) {
+  absl::StatusOr<pb::ClusterState> state = control::GetClusterState(*cluster.client);
+  if (!state.ok()) return state.status();
+  absl::StatusOr<RepairBacklog> backlog = CountRepairs(*cluster.client, *state);
+  if (!backlog.ok()) return backlog.status();
+  return SharedState{*std::move(state), *backlog};
+}
+
 absl::Status PrintStatus(const ReplicaAdmin& admin, ClusterConnection& cluster) {
   if (!PrintMetadata(admin)) {
     return absl::UnavailableError(
         "too few metadata replicas answer: the cluster waits until a majority is back");
   }
-  absl::StatusOr<pb::ClusterState> state = control::GetClusterState(*cluster.client);
+  const absl::StatusOr<SharedState> state = ReadSharedState(cluster);
   if (!state.ok()) return state.status();
-  PrintDataNodes(state->map());
-  PrintPlacementGroups(state->map());
+  PrintDataNodes(state->cluster.map());
+  PrintPlacementGroups(state->cluster.map());
+  PrintRepairs(state->backlog);
   std::printf("file systems\n");
-  for (const pb::FileSystem& fs : state->file_systems()) std::printf("  %s\n", fs.name().c_str());
+  for (const pb::FileSystem& fs : state->cluster.file_systems()) {
+    std::printf("  %s\n", fs.name().c_str());
+  }
   return absl::OkStatus();
 }
 
-int RunClusterStatus(const ClusterLocation& location) {
-  absl::StatusOr<ClusterConnection> cluster = ConnectToCluster(location);
+// The error is told on standard error besides, as by the other form.
+absl::Status PrintJson(const ReplicaAdmin& admin, ClusterConnection& cluster) {
+  const absl::StatusOr<SharedState> state = ReadSharedState(cluster);
+  const std::string text = state.ok() ? StatusAsJson(admin, &state->cluster, &state->backlog)
+                                      : StatusAsJson(admin, nullptr, nullptr);
+  std::printf("%s\n", text.c_str());
+  return state.status();
+}
+
+int RunClusterStatus(const StatusOptions& options) {
+  absl::StatusOr<ClusterConnection> cluster = ConnectToCluster(options.location);
   if (!cluster.ok()) return ReportError(cluster.status());
-  const absl::StatusOr<ReplicaAdmin> admin = ReplicaAdmin::Connect(location);
+  const absl::StatusOr<ReplicaAdmin> admin = ReplicaAdmin::Connect(options.location);
   if (!admin.ok()) return ReportError(admin.status());
-  const absl::Status status = PrintStatus(*admin, *cluster);
+  const absl::Status status =
+      options.json ? PrintJson(*admin, *cluster) : PrintStatus(*admin, *cluster);
   return status.ok() ? 0 : ReportError(status);
 }
 
 }  // namespace
 
 void AddClusterStatusCommand(CLI::App& cluster, int* exit_code) {
-  auto location = std::make_shared<ClusterLocation>();
-  CLI::App* status = cluster.add_subcommand("status", "Shows who leads and what is down");
-  AddClusterLocationOptions(*status, location.get());
-  status->callback([location, exit_code] { *exit_code = RunClusterStatus(*location); });
+  auto options = std::make_shared<StatusOptions>();
+  CLI::App* status =
+      cluster.add_subcommand("status", "Shows who leads, what is down and how far repair is");
+  AddClusterLocationOptions(*status, &options->location);
+  status->add_flag("--json", options->json, "One line of JSON, for programs");
+  status->callback([options, exit_code] { *exit_code = RunClusterStatus(*options); });
 }
 
 }  // namespace openefs::cli

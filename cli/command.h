@@ -20,6 +20,8 @@ void AddFsckCommand(CLI::App& app, int* exit_code);
 
 void AddClusterStatusCommand(CLI::App& cluster, int* exit_code);
 void AddClusterInitCommand(CLI::App& cluster, int* exit_code);
+void AddClusterJoinCommand(CLI::App& cluster, int* exit_code);
+void AddClusterFormatCommand(CLI::App& cluster, int* exit_code);
 void AddClusterAddReplicaCommand(CLI::App& cluster, int* exit_code);
 void AddClusterRemoveReplicaCommand(CLI::App& cluster, int* exit_code);
 void AddClusterReplaceReplicaCommand(CLI::App& cluster, int* exit_code);

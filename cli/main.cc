@@ -22,6 +22,8 @@ int main(int argc, char** argv) {
   cluster->require_subcommand(1);
   openefs::cli::AddClusterStatusCommand(*cluster, &exit_code);
   openefs::cli::AddClusterInitCommand(*cluster, &exit_code);
+  openefs::cli::AddClusterJoinCommand(*cluster, &exit_code);
+  openefs::cli::AddClusterFormatCommand(*cluster, &exit_code);
   openefs::cli::AddClusterAddReplicaCommand(*cluster, &exit_code);
   openefs::cli::AddClusterRemoveReplicaCommand(*cluster, &exit_code);
   openefs::cli::AddClusterReplaceReplicaCommand(*cluster, &exit_code);

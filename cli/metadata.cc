@@ -38,6 +38,10 @@ class MetadataRole final : public RunningRole {
       options.voters.push_back(node.id);
       if (node.id != config.node_id) peers[node.id] = node.address;
       if (node.id == config.node_id) options.address = node.address;
+      pb::ReplicaMember& configured = options.configured.emplace_back();
+      configured.set_node_id(node.id);
+      configured.set_az(node.az);
+      configured.set_address(node.address);
     }
     options.node_id = config.node_id;
     options.az = config.az;

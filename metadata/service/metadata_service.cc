@@ -75,6 +75,8 @@ class Service final : public MetadataService {
     status.node_id = options_.node_id;
     status.az = options_.az;
     status.cluster_id = options_.cluster_id;
+    status.lease_ms = options_.lease_ms;
+    status.configured = options_.configured;
     if (!serving_.load(std::memory_order_acquire)) return status;
     status.node = node_->State();
     for (GroupId group : options_.groups) status.groups.push_back(node_->Status(group));

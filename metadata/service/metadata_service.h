@@ -29,6 +29,9 @@ struct MetadataServiceOptions {
   std::string cluster_id;      // 16 bytes
   std::vector<NodeId> voters;  // metadata nodes of the first configuration
   std::string address;         // host:port as others reach it; empty inside one process
+  // Every metadata node of the configuration (id, az, address), for hosts that join before the
+  // first start is over; empty inside one process.
+  std::vector<pb::ReplicaMember> configured;
   // As ReplicaNodeOptions::on_fatal.
   std::function<void(absl::Status)> on_fatal;
   std::vector<GroupId> groups = {kSystemGroup, kFirstNamespaceGroup};
@@ -44,6 +47,8 @@ struct MetadataStatus {
   NodeId node_id = 0;
   std::string az;
   std::string cluster_id;
+  int64_t lease_ms = 0;
+  std::vector<pb::ReplicaMember> configured;  // MetadataServiceOptions::configured
   replication::NodeState node;
   std::vector<replication::GroupStatus> groups;
 };

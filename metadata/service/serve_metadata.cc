@@ -56,12 +56,13 @@ void FillGroup(const replication::GroupStatus& status, pb::MetadataNodeStatus::G
   group->set_rebuild(status.rebuild);
 }
 
-void FillNode(const replication::NodeState& node, pb::MetadataNodeStatus* answer) {
+void FillNode(const MetadataStatus& status, pb::MetadataNodeStatus* answer) {
+  const replication::NodeState& node = status.node;
   answer->set_incarnation(node.incarnation);
   answer->set_formed(node.formed);
   answer->set_failure(std::string(node.fatal.message()));
   std::map<NodeId, pb::MetadataNodeStatus::Peer> peers;
-  for (const pb::ReplicaMember& member : node.members) {
+  for (const pb::ReplicaMember& member : node.formed ? node.members : status.configured) {
     pb::MetadataNodeStatus::Peer& peer = peers[member.node_id()];
     peer.set_node_id(member.node_id());
     peer.set_address(member.address());
@@ -74,6 +75,15 @@ void FillNode(const replication::NodeState& node, pb::MetadataNodeStatus* answer
     peer.set_connected(view.connected);
     peer.set_trouble(view.trouble);
   }
+  for (const pb::ReplicaMember& member : status.configured) {
+    // Where it can be reached itself, for whoever knows only one of all addresses.
+    if (member.node_id() != status.node_id) continue;
+    pb::MetadataNodeStatus::Peer& self = peers[member.node_id()];
+    self.set_node_id(member.node_id());
+    self.set_address(member.address());
+    self.set_az(member.az());
+    self.set_connected(true);
+  }
   for (auto& [id, peer] : peers) *answer->add_peers() = std::move(peer);
 }
 
@@ -83,7 +93,8 @@ void ServeStatus(const MetadataService* service, rpc::ReplyCallback reply) {
   answer.set_node_id(status.node_id);
   answer.set_az(status.az);
   answer.set_cluster_id(status.cluster_id);
-  FillNode(status.node, &answer);
+  answer.set_lease_seconds(static_cast<uint32_t>(status.lease_ms / 1000));
+  FillNode(status, &answer);
   for (const replication::GroupStatus& group : status.groups) {
     FillGroup(group, answer.add_groups());
   }

@@ -162,7 +162,7 @@ class ReplicasTest(unittest.TestCase):
         self.cluster.start("metadata", 3)
         for node in (1, 2, 3):
             self.cluster.start("datanode", node)
-        made = self.cluster.run("cluster", "init", "--data-nodes", "3")
+        made = self.cluster.run("cluster", "format", "--data-nodes", "3")
         self.assertEqual(made.returncode, 0, made.stderr)
         return made.stdout.strip()
 
