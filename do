@@ -20,6 +20,7 @@ usage() {
 ./do build [PRESET]    build a preset: release (default), debug, asan, tsan, fuzz, coverage
 ./do unit [PRESET]     build and run the unit tests of a preset
 ./do guest [CASE...]   build and run tests of a real Linux client in a guest
+./do lab-test          build and run the lab's own test: Docker containers, a zone that dies under a real client
 ./do fuzz [SECONDS]    build and run every fuzzer, SECONDS each (60)
 ./do format            format the sources; ./do format check only tells
 ./do clean             remove build/
@@ -77,6 +78,13 @@ case $command in
     install_missing "${packages[@]}" "${test_packages[@]}"
     build release openefs
     tests/guest/run --openefs build/release/cli/openefs "$@"
+    ;;
+  lab-test)
+    install_missing "${packages[@]}" "${test_packages[@]}"
+    [[ -f build/release/build.ninja ]] || cmake --preset release >/dev/null
+    cmake -DOPENEFS_LAB_TEST=ON build/release >/dev/null
+    build release openefs
+    ctest --test-dir build/release -L lab --output-on-failure --no-tests=error
     ;;
   fuzz) fuzz "$@" ;;
   format)

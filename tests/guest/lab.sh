@@ -10,6 +10,9 @@
 #   guest_kill NAME               kill -9: the client is gone, its server does not hear of it
 #   guest_stop NAME               unmounts and powers off
 #   lab_close                     ends guests, server and network, removes the directory
+#
+# With LAB_OUTER_NET the lab uses a namespace that is there, whose bridge is LAB_BRIDGE (br0); guests take their addresses from
+# GUEST_NETWORK.(GUEST_FIRST_HOST + 1) on, with GUEST_PREFIX.
 
 readonly LAB_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly LAB_SKIPPED=77
@@ -22,6 +25,8 @@ readonly LAB_HUB_ADDRESS=10.77.0.1
 readonly GUEST_BOOT_LIMIT_S=90
 # timeo is in tenths of a second: a connection that is silent for 5 s is made anew, and operations repeat until answered.
 : "${NFS_OPTIONS:=vers=4.1,proto=tcp,port=2049,hard,timeo=50,retrans=2}"
+
+: "${LAB_BRIDGE:=br0}" "${GUEST_NETWORK:=10.77.100}" "${GUEST_FIRST_HOST:=0}" "${GUEST_PREFIX:=16}"
 
 lab_say() { echo "lab: $*" >&2; }
 lab_skip() { echo "skipped: $*" >&2; exit "$LAB_SKIPPED"; }
@@ -122,13 +127,13 @@ guest_dir() { echo "$LAB_DIR/guests/$1"; }
 
 guest_tap() {
   ip -n "$LAB_NET" tuntap add dev "$1" mode tap || return
-  ip -n "$LAB_NET" link set "$1" mtu 9000 master br0 up
+  ip -n "$LAB_NET" link set "$1" mtu 9000 master "$LAB_BRIDGE" up
 }
 
 guest_config() {  # NAME INDEX
   cat <<CONFIG
 GUEST_NAME=$1
-GUEST_ADDRESS=10.77.100.$2
+GUEST_ADDRESS=$GUEST_NETWORK.$((GUEST_FIRST_HOST + $2))/$GUEST_PREFIX
 GUEST_LIFETIME_S=$GUEST_LIFETIME_S
 MODULES=$LAB_DIR/modules
 SUITE=$LAB_SOURCE
