@@ -71,7 +71,7 @@ lab_open() {
   install -m 755 "$(command -v mount)" "$(command -v umount)" "$(command -v mount.nfs4)" "$LAB_DIR/bin"
   trap lab_close EXIT
   trap 'exit 130' INT TERM
-  { lab_network && guest_tap probe && ip -n "$LAB_NET" link delete probe; } 2>>"$LAB_DIR/error" ||
+  { lab_network && guest_tap "probe-$LAB_ID" && ip -n "$LAB_NET" link delete "probe-$LAB_ID"; } 2>>"$LAB_DIR/error" ||
     lab_skip "cannot make network namespaces and tap devices here: $(tail -n 1 "$LAB_DIR/error")"
 }
 
