@@ -88,8 +88,7 @@ bool PrintMetadata(const ReplicaAdmin& admin) {
   for (const auto& [node, address] : admin.addresses()) {
     const auto status = admin.nodes().find(node);
     const bool answers = status != admin.nodes().end();
-    std::printf("  node %-3u %-8s %-22s  %s\n", node, answers ? status->second.az().c_str() : "",
-                address.c_str(),
+    std::printf("  node %-3u %-8s %-22s  %s\n", node, admin.AzOf(node).c_str(), address.c_str(),
                 answers ? DescribeNode(status->second).c_str() : "DOES NOT ANSWER");
   }
   PrintGroups(admin);

@@ -110,6 +110,17 @@ std::vector<GroupId> ReplicaAdmin::Groups() const {
   return {groups.begin(), groups.end()};
 }
 
+std::string ReplicaAdmin::AzOf(NodeId node) const {
+  const auto own = nodes_.find(node);
+  if (own != nodes_.end()) return own->second.az();
+  for (const auto& [other, status] : nodes_) {
+    for (const auto& peer : status.peers()) {
+      if (peer.node_id() == node && !peer.az().empty()) return peer.az();
+    }
+  }
+  return "";
+}
+
 absl::StatusOr<pb::MetadataNodeStatus> ReplicaAdmin::FindNewNode(NodeId node,
                                                                  const std::string& address) {
   if (!address.empty()) {

@@ -33,6 +33,8 @@ class ReplicaAdmin {
 
   const std::map<NodeId, std::string>& addresses() const { return addresses_; }
   const std::string& AddressOf(NodeId node) { return addresses_[node]; }
+  // Its zone, from itself or from others that know it; empty if nobody does.
+  std::string AzOf(NodeId node) const;
 
   // Asks the group's leader, whoever it is meanwhile, until it has done it.
   absl::Status Ask(const pb::MetadataAdminRequest& request);

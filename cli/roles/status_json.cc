@@ -15,10 +15,10 @@ void WriteMetadataNodes(const ReplicaAdmin& admin, JsonWriter& json) {
     const bool answers = status != admin.nodes().end();
     json.BeginObject();
     json.Number("id", id);
+    json.Text("az", admin.AzOf(id));
     json.Text("address", address);
     json.Flag("answers", answers);
     if (answers) {
-      json.Text("az", status->second.az());
       json.Flag("formed", status->second.formed());
       json.Text("failure", status->second.failure());
     }
