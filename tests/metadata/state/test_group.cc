@@ -82,9 +82,7 @@ void TestGroup::SetUsage(uint64_t client_id, uint32_t states, uint32_t lock_rang
   Damage(keys::ClientUsage(client_id), usage.SerializeAsString());
 }
 
-void TestGroup::SetClientCount(uint64_t count) {
-  Damage(keys::ClientCount(), EncodeU64(count));
-}
+void TestGroup::SetClientCount(uint64_t count) { Damage(keys::ClientCount(), EncodeU64(count)); }
 
 void TestGroup::Damage(const std::string& key, std::optional<std::string> value) {
   REQUIRE(engine_->Write({{key, std::move(value)}}).ok());
