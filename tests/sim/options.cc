@@ -84,6 +84,10 @@ class Swarm {
   SimRandom random_;
 };
 
+// Operations in one domain at the same time, on average: a busy run with 8 takes the
+// linearizability checker seconds, one with 12 minutes, or it gives up.
+constexpr int64_t kMostAtOnce = 6;
+
 void PickCluster(Swarm& swarm, SimOptions& o) {
   o.nodes = swarm.OneIn(3) ? 5 : 3;
   o.groups = swarm.OneIn(4) ? 2 : 1;
@@ -92,6 +96,7 @@ void PickCluster(Swarm& swarm, SimOptions& o) {
   o.slots = swarm.Pick(1, 3);
   o.domains = swarm.Pick(o.groups, 3);
   o.names = swarm.Pick(1, 4);
+  o.slots = std::clamp<int64_t>(kMostAtOnce * o.domains / o.clients, 1, o.slots);
   o.think_us = swarm.OneIn(3) ? swarm.Pick(1'000, 10'000) : swarm.Pick(10'000, 100'000);
   o.reads = swarm.Pick(100, 600);
   o.client_timeout_ms = swarm.Pick(200, 3'000);
