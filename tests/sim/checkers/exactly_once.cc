@@ -1,29 +1,17 @@
 #include "tests/sim/checkers/exactly_once.h"
 
 #include "absl/strings/str_cat.h"
-#include "metadata/ops/operation.h"
 #include "metadata/service/joined_requests.h"
 #include "tests/sim/kernel/violation.h"
 
 namespace openefs::sim {
 namespace {
 
-// Reads behind the mutations of a request run again with every copy of it, and may then tell
-// something else: CREATE OK, then STALE because somebody has removed the file meanwhile. False,
-// once the whole answer is kept with the request: then all copies must be answered the same.
-constexpr bool kReadsRunAgain = true;
-
-// What copies of a request must be answered alike.
-std::string LastingResults(const pb::SegmentRequest& request, const pb::SegmentResponse& response) {
-  if (!kReadsRunAgain) return response.SerializeAsString();
-  std::string results;
-  for (int i = 0; i < response.results_size() && i < request.operations_size(); ++i) {
-    const bool last = i + 1 == response.results_size();
-    if (metadata::IsMutating(request.operations(i)) || (last && response.results(i).error() != 0)) {
-      results += response.results(i).SerializeAsString() + "|";
-    }
-  }
-  return results;
+// What copies of a request must be answered alike: all of it, reads and registers too. Only whether
+// another copy had come further is for each to say.
+std::string LastingResults(pb::SegmentResponse response) {
+  response.clear_overtaken();
+  return response.SerializeAsString();
 }
 
 std::string Describe(const pb::SegmentRequest& request) {
@@ -39,7 +27,7 @@ void ExactlyOnce::Executed(const pb::SegmentRequest& request, const pb::SegmentR
   const auto [found, first] =
       requests_.try_emplace(metadata::JoinedRequests::KeyOf(request), Record{});
   Record& record = found->second;
-  if (first) record.results = LastingResults(request, response);
+  if (first) record.results = LastingResults(response);
   if (!first) ++repeats_;
   if (changed && ++record.changes > 1) {
     throw Violation("exactly once: a second effect of " + Describe(request));
@@ -52,7 +40,7 @@ void ExactlyOnce::Acknowledged(const pb::SegmentRequest& request,
   if (found == requests_.end()) {
     throw Violation("acknowledged, but in no committed entry: " + Describe(request));
   }
-  if (found->second.results != LastingResults(request, response)) {
+  if (found->second.results != LastingResults(response)) {
     throw Violation("acknowledged with another answer than it had: " + Describe(request) + " got " +
                     response.ShortDebugString());
   }
