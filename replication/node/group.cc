@@ -85,9 +85,13 @@ void Group::Add(BarrierCallback done) {
 // Of a log that is gone. A replica's life, and so what is dropped here, is a matter of the group's
 // configuration.
 bool Group::OfAnEarlierLife(const pb::RaftMessage& message) const {
-  if (message.type() != pb::RaftMessage::APPEND_REPLY) return false;
-  const auto life = lives_.find(message.from());
-  return message.life() != (life == lives_.end() ? 0 : life->second);
+  return message.type() == pb::RaftMessage::APPEND_REPLY &&
+         message.life() != LifeOf(message.from());
+}
+
+uint64_t Group::LifeOf(NodeId node) const {
+  const auto life = lives_.find(node);
+  return life == lives_.end() ? 0 : life->second;
 }
 
 void Group::Step(pb::RaftMessage message) {

@@ -78,6 +78,8 @@ class Group {
   void StopApplying() { applier_.Stop(); }
   // Before Fail, if it leads: lets another stand for election at once.
   void PassOnLeadership(Outbox& outbox);
+  // In which life the configuration in effect knows a member.
+  uint64_t LifeOf(NodeId node) const;
   // As Membership::Demote.
   absl::StatusOr<bool> Demote(const pb::ReplicaMember& member);
 

@@ -128,8 +128,11 @@ class RaftNode final : public ReplicaNode {
   std::map<GroupId, std::unique_ptr<Group>> groups_;
   std::map<GroupId, std::unique_ptr<GroupRebuild>> rebuilds_;  // in place of their groups
   std::vector<GroupId> reopen_;
-  // When a peer last said that it wants a group rebuilt.
-  std::map<std::pair<GroupId, NodeId>, int64_t> asked_ms_;
+  struct Asked {
+    uint64_t life = 0;  // as it will be
+    int64_t at_ms = 0;
+  };
+  std::map<std::pair<GroupId, NodeId>, Asked> asked_;  // the last request to be rebuilt
   std::vector<Group*> dirty_;
   // Those that tick: all that are not quiet, and until the next tick some that are. What
   // a tick costs must not grow with the groups that have nothing to do.

@@ -271,7 +271,7 @@ void RaftNode::OnRebuildAsked(const pb::RaftMessage& asked) {
   const GroupId id = asked.group();
   const pb::ReplicaMember* known = peers_->identity().Find(asked.from());
   if (!machines_.contains(id) || known == nullptr || asked.life() == 0) return;
-  asked_ms_[{id, asked.from()}] = clock_->MonotonicMs();
+  asked_[{id, asked.from()}] = {asked.life(), clock_->MonotonicMs()};
   pb::RaftMessage reply;
   reply.set_type(pb::RaftMessage::REBUILD_REPLY);
   reply.set_group(id);
@@ -323,9 +323,10 @@ size_t RaftNode::CountSound(const Group& group, NodeId without) const {
   size_t sound = 0;
   for (const NodeId voter : group.core().configuration().voters) {
     if (voter == without || !peers_->Alive(voter)) continue;
-    const auto asked = asked_ms_.find({group.id(), voter});
-    if (asked != asked_ms_.end() && now_ms - asked->second < kAskedLatelyMs) continue;
-    ++sound;
+    const auto asked = asked_.find({group.id(), voter});
+    const bool lately = asked != asked_.end() && now_ms - asked->second.at_ms < kAskedLatelyMs;
+    // A voter in the life it asked for has been rebuilt since.
+    if (!lately || group.LifeOf(voter) >= asked->second.life) ++sound;
   }
   return sound;
 }

@@ -337,6 +337,20 @@ TEST_CASE("with one voter down too few are left to rebuild another, until it is 
   CHECK(cluster.InStep());
 }
 
+TEST_CASE("one after the other, all of three are rebuilt") {
+  RebuildCluster cluster;
+  for (const NodeId id : cluster.voters()) {
+    cluster.Kill(id);
+    cluster.ProposeAll(5);
+    REQUIRE(FlipBit(cluster.Directory(id)));
+    REQUIRE(cluster.Start(id).ok());
+    REQUIRE(cluster.WaitForVoter(id, 1));
+  }
+  cluster.ProposeAll(5);
+  CHECK(cluster.InStep());
+  for (const NodeId id : cluster.voters()) CHECK(cluster.machine(id).clears() == 1);
+}
+
 TEST_CASE("two of five are rebuilt") {
   RebuildCluster cluster(5);
   const std::vector<NodeId> damaged = {cluster.leader, cluster.follower};
