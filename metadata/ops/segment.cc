@@ -128,8 +128,8 @@ class SlotReplay {
 
   // Puts the record beside the effects, unless the session went with this very segment.
   void Save(Transaction& txn) {
-    if (changed_) StoreReads();
     if (!changed_ || !txn.Contains(keys::Session(slot_->session_id()))) return;
+    StoreReads();
     txn.PutRecord(keys::Slot(slot_->session_id(), slot_->slot()), record_);
   }
 

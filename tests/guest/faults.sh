@@ -56,7 +56,7 @@ stall_mark() { echo "$(date +%s%3N) $1" >>"$LAB_DIR/marks"; }
 
 # Per kind of mark: how often, and the longest operation that ended before the next mark, in ms: median of them and worst.
 stall_report() {
-  cat "$LAB_DIR/marks" > "$LAB_DIR/events"
+  cp "$LAB_DIR/marks" "$LAB_DIR/events"
   grep -h '^A' "$LOAD_LOG".[0-9]* | awk '{ printf "%s %.0f\n", $2, $3 / 1000 }' >>"$LAB_DIR/events"
   sort -n "$LAB_DIR/events" | awk '
     $2 !~ /^[0-9]+$/ { if (kind != "") print kind, longest; kind = $2; longest = 0; next }

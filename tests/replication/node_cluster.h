@@ -2,6 +2,7 @@
 // state machines that remember what they applied.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
@@ -320,6 +321,19 @@ class NodeCluster {
   }
   bool WaitForValues(NodeId id, const std::vector<std::string>& values) {
     return Eventually([&] { return machines_[id]->Values() == values; });
+  }
+  // All voters come to hold the same, with `values` in it, in their order.
+  bool WaitUntilInStep(const std::vector<std::string>& values) {
+    return Eventually([&] {
+      const auto held = machines_[voters_.front()]->Values();
+      size_t found = 0;
+      for (const std::string& value : held) {
+        if (found < values.size() && value == values[found]) ++found;
+      }
+      if (found != values.size()) return false;
+      return std::all_of(voters_.begin(), voters_.end(),
+                         [&](NodeId id) { return machines_[id]->Values() == held; });
+    });
   }
 
  private:

@@ -380,7 +380,8 @@ TEST_CASE("what is under way to a learner has limits of its own") {
   CHECK(sent[4] == 5);
 }
 
-TEST_CASE("a follower that was removed is forgotten while its entries are being read") {
+// What node 3 lacks, of entries 1 to 4, is only on the leader's disk.
+Raft MakeLeaderOfOneBehind() {
   RaftOptions options;
   options.cache_bytes = 0;
   Raft raft = MakeLeader(options);
@@ -390,14 +391,19 @@ TEST_CASE("a follower that was removed is forgotten while its entries are being 
   reply.set_log_index(4);
   raft.Step(reply);
   Drain(raft);
-  // What node 3 lacks is only on disk by now.
   M behind = Message(M::APPEND_REPLY, 3, 1, 1);
   behind.set_log_index(1);
   raft.Step(behind);
+  return raft;
+}
+
+TEST_CASE("a follower that was removed is forgotten while its entries are being read") {
+  Raft raft = MakeLeaderOfOneBehind();
   const Ready ready = raft.TakeReady();
   REQUIRE(ready.reads.size() == 1);
   REQUIRE(raft.ProposeConfiguration(Voters({1, 2})) == 5);
   Drain(raft);
+  M reply = Message(M::APPEND_REPLY, 2, 1, 1);
   reply.set_log_index(5);
   raft.Step(reply);
   Drain(raft);
@@ -407,18 +413,7 @@ TEST_CASE("a follower that was removed is forgotten while its entries are being 
 }
 
 TEST_CASE("entries that cannot be read from the leader's disk, ever: a snapshot instead") {
-  RaftOptions options;
-  options.cache_bytes = 0;
-  Raft raft = MakeLeader(options);
-  for (int i = 0; i < 3; ++i) raft.Propose({std::make_shared<const std::string>("a")});
-  Drain(raft);
-  M reply = Message(M::APPEND_REPLY, 2, 1, 1);
-  reply.set_log_index(4);
-  raft.Step(reply);
-  Drain(raft);
-  M behind = Message(M::APPEND_REPLY, 3, 1, 1);
-  behind.set_log_index(1);
-  raft.Step(behind);
+  Raft raft = MakeLeaderOfOneBehind();
   size_t reads = 0;
   std::vector<Ready::SnapshotRequest> wanted;
   for (int tick = 0; tick < 20 && wanted.empty(); ++tick) {

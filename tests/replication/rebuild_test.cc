@@ -75,19 +75,7 @@ class RebuildCluster : public NodeCluster {
              status.configuration.IsVoter(id) && lives.contains(id) && lives.at(id) == life;
     });
   }
-  // All hold the same, and all that was acknowledged is in it, in order.
-  bool InStep() {
-    return Eventually([&] {
-      const auto values = machine(1).Values();
-      size_t found = 0;
-      for (const std::string& value : values) {
-        if (found < proposed.size() && value == proposed[found]) ++found;
-      }
-      if (found != proposed.size()) return false;
-      return std::all_of(voters().begin(), voters().end(),
-                         [&](NodeId id) { return machine(id).Values() == values; });
-    });
-  }
+  bool InStep() { return WaitUntilInStep(proposed); }
   std::string RebuildOf(NodeId id) { return node(id).Status(kGroup).rebuild; }
 
   NodeId leader = 0;

@@ -58,18 +58,7 @@ class SnapshotCluster : public NodeCluster {
     return !fs::exists(Directory(id) + "/snapshots/1", none) ||
            fs::is_empty(Directory(id) + "/snapshots/1");
   }
-  // All hold the same, with what was acknowledged in it, in its order.
-  bool InStep() {
-    return Eventually([&] {
-      const auto values = machine(1).Values();
-      size_t found = 0;
-      for (const std::string& value : values) {
-        if (found < proposed.size() && value == proposed[found]) ++found;
-      }
-      return found == proposed.size() && machine(2).Values() == values &&
-             machine(3).Values() == values;
-    });
-  }
+  bool InStep() { return WaitUntilInStep(proposed); }
 
   NodeId leader = 0;
   NodeId away = 0;

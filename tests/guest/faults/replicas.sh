@@ -47,7 +47,7 @@ pause_leaders() {
   note "$PAUSES leaders paused for $PAUSE_S s and more"
 }
 
-# The leader, a follower, or the two followers from each other in turn; never the client from its front-end.
+# The leader twice, then any replica; never the client from its front-end.
 cut_replicas() {
   local round victim zones=(a b c)
   for ((round = 0; round < CUTS; round++)); do
