@@ -1,5 +1,6 @@
 #include "replication/node/applier.h"
 
+#include <algorithm>
 #include <string>
 
 #include "common/check.h"
@@ -8,8 +9,9 @@
 namespace openefs::replication {
 namespace {
 
-// One Apply: large batches save the state machine writes, very large ones delay the first answers.
-constexpr size_t kMaxApplyEntries = 1024;
+// One Apply: large batches save the state machine writes, very large ones delay the first answers,
+// and nobody sees how far a backlog has come.
+constexpr size_t kMaxApplyEntries = 512;
 
 }  // namespace
 
@@ -91,7 +93,13 @@ void Applier::Carry(std::vector<ApplyTask> tasks) {
 }
 
 void Applier::Apply(std::vector<ApplyTask::Item> items) {
-  if (items.empty()) return;
+  for (size_t first = 0; first < items.size(); first += kMaxApplyEntries) {
+    const size_t count = std::min(kMaxApplyEntries, items.size() - first);
+    ApplyPiece(absl::MakeSpan(items).subspan(first, count));
+  }
+}
+
+void Applier::ApplyPiece(absl::Span<ApplyTask::Item> items) {
   std::vector<CommittedEntry> entries;
   entries.reserve(items.size());
   for (ApplyTask::Item& item : items) {
@@ -100,19 +108,23 @@ void Applier::Apply(std::vector<ApplyTask::Item> items) {
     entries.push_back({e.index, e.term, normal ? absl::string_view(*e.data) : absl::string_view(),
                        std::move(item.context)});
   }
-  OPENEFS_CHECK(entries.front().index == applied_index() + 1);
-  const absl::Status status = machine_->Apply(entries);
-  if (!status.ok()) {
-    Fail(status);
-    for (CommittedEntry& entry : entries) {
-      if (entry.context != nullptr) entry.context->OnDropped(absl::UnknownError("apply failed"));
-    }
-    return;
-  }
-  applied_.store(entries.back().index, std::memory_order_release);
+  const absl::Status status = failed_ ? absl::UnknownError("failed before") : Feed(entries);
   for (CommittedEntry& entry : entries) {
-    if (entry.context != nullptr) entry.context->OnApplied();
+    if (entry.context == nullptr) continue;
+    status.ok() ? entry.context->OnApplied()
+                : entry.context->OnDropped(absl::UnknownError("apply failed"));
   }
+}
+
+absl::Status Applier::Feed(absl::Span<const CommittedEntry> entries) {
+  OPENEFS_CHECK(entries.front().index == applied_index() + 1);
+  absl::Status status = machine_->Apply(entries);
+  if (status.ok()) {
+    applied_.store(entries.back().index, std::memory_order_release);
+  } else {
+    Fail(status);
+  }
+  return status;
 }
 
 void Applier::Finish(ApplyTask& task) {

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "common/ids.h"
 #include "common/mutex.h"
 #include "replication/node/applier_pool.h"
@@ -78,6 +80,8 @@ class Applier {
   std::vector<ApplyTask> Take();
   void Carry(std::vector<ApplyTask> tasks);
   void Apply(std::vector<ApplyTask::Item> items);
+  void ApplyPiece(absl::Span<ApplyTask::Item> items);
+  absl::Status Feed(absl::Span<const CommittedEntry> entries);
   void Finish(ApplyTask& task);
   void Flush();
   void CarrySnapshot(const SnapshotTask& task);

@@ -42,8 +42,9 @@ struct ReplicaNodeOptions {
   size_t max_proposals_in_flight = 16384;
 
   uint64_t segment_bytes = uint64_t{64} << 20;  // of the log's files
-  // A state machine is asked to flush when its group's log has grown by this much.
-  uint64_t flush_log_bytes = uint64_t{64} << 20;
+  // A state machine is asked to flush when its group's log has grown by this much: what a replica
+  // that was killed applies again when it starts.
+  uint64_t flush_log_bytes = uint64_t{16} << 20;
   // Called at most once, on a thread of the node, when it must not go on: its directory was wiped
   // or copied, it was removed from the cluster, its identity cannot be written. It takes no part
   // any more; the process should end with this one line.

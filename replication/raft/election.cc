@@ -21,9 +21,9 @@ uint64_t NextRandom(uint64_t& state) {
 void Raft::TickElection() {
   ++ticks_since_leader_;
   if (++election_elapsed_ < election_timeout_) return;
-  if (CanCampaign()) return Campaign();
   leader_ = 0;
-  ResetElectionTimer();
+  if (!MayBeElected()) return ResetElectionTimer();
+  Campaign();  // or with the first tick at which it can
 }
 
 void Raft::ResetElectionTimer() {
@@ -58,12 +58,18 @@ void Raft::BecomeFollower(uint64_t term, NodeId leader) {
 // One that is having its log replaced could boast of what it is about to forget. One that loses its
 // vote by an entry that may not be committed may be the only one whose log can win, although its
 // own vote does not count (thesis 4.2.2).
-bool Raft::CanCampaign() const {
+bool Raft::MayBeElected() const {
   if (installing_.has_value()) return false;
   if (configuration().IsVoter(options_.id)) return true;
   return !configuration_committed() &&
          history_.At(history_.current_index() - 1).IsVoter(options_.id);
 }
+
+bool Raft::HasMuchToApply() const {
+  return AppliableIndex() > applied_ + options_.max_unapplied_to_lead;
+}
+
+bool Raft::CanCampaign() const { return MayBeElected() && !HasMuchToApply(); }
 
 void Raft::Campaign() {
   if (leads() || !CanCampaign()) return;

@@ -83,6 +83,10 @@ struct RaftOptions {
   size_t cache_bytes = size_t{16} << 20;
   // A follower that has not applied this much takes no more entries until it has.
   size_t max_unapplied_bytes = size_t{256} << 20;
+  // One with more committed entries than these to apply, as after a crash, stands for no election:
+  // leading, it would keep everybody waiting until it had applied them. Without a leader they
+  // become no more, so it stands in the end. Above what is under way in a follower that keeps up.
+  uint64_t max_unapplied_to_lead = 2048;
   PlantedBug planted_bug = PlantedBug::kNone;
 };
 
@@ -169,7 +173,7 @@ class Raft {
   void ReadBarrier(uint64_t id);
 
   // Stands for election now, as if the timeout had passed. Nothing happens on one that has no vote,
-  // installs a snapshot or, with leases, has vouched for a leader.
+  // has much to apply, installs a snapshot or, with leases, has vouched for a leader.
   void Campaign();
 
   // Begins to change the group to `target` (not joint) and returns the index of the first entry
@@ -261,7 +265,9 @@ class Raft {
   void BecomeLeader();
   void ResetElectionTimer();
   bool HeardFromLeaderLately() const;
+  bool MayBeElected() const;
   bool CanCampaign() const;
+  bool HasMuchToApply() const;
   void AskForVotes(pb::RaftMessage::Type type, bool transfer);
   bool LogIsUpToDate(const pb::RaftMessage& m) const;
   void HandleVoteRequest(const pb::RaftMessage& m);

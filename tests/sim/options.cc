@@ -42,6 +42,7 @@ constexpr Field kFields[] = {
     OPENEFS_SIM_FIELD(snapshot_ms),
     OPENEFS_SIM_FIELD(cache_bytes),
     OPENEFS_SIM_FIELD(append_entries),
+    OPENEFS_SIM_FIELD(unapplied_to_lead),
     OPENEFS_SIM_FIELD(leases),
     OPENEFS_SIM_FIELD(loss),
     OPENEFS_SIM_FIELD(duplication),
@@ -115,6 +116,7 @@ void PickSpeeds(Swarm& swarm, SimOptions& o) {
   o.snapshot_ms = swarm.Pick(5, 1'000);
   o.cache_bytes = swarm.Pick(1'024, 32'768);
   o.append_entries = swarm.OneIn(2) ? swarm.Pick(1, 4) : 64;
+  if (swarm.OneIn(2)) o.unapplied_to_lead = swarm.Pick(0, 40);
 }
 
 void PickNetwork(Swarm& swarm, SimOptions& o) {

@@ -40,11 +40,12 @@ struct SimOptions {
   int64_t apply_us = 50;   // of a batch, on average
   int64_t flush_bytes = 16'384;
   int64_t segment_bytes = 32'768;
-  int64_t retain_bytes = 65'536;  // of log for followers that are behind; then a snapshot
-  int64_t snapshot_ms = 50;       // to send one, on average
-  int64_t cache_bytes = 8'192;    // of log entries in memory
-  int64_t append_entries = 64;    // in one message
-  int64_t leases = 0;             // 1: reads by lease; clocks then keep to what leases assume
+  int64_t retain_bytes = 65'536;      // of log for followers that are behind; then a snapshot
+  int64_t snapshot_ms = 50;           // to send one, on average
+  int64_t cache_bytes = 8'192;        // of log entries in memory
+  int64_t append_entries = 64;        // in one message
+  int64_t unapplied_to_lead = 2'048;  // who has more to apply stands for no election
+  int64_t leases = 0;                 // 1: reads by lease; clocks then keep to what leases assume
 
   // The network.
   int64_t loss = 0;

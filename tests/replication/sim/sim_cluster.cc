@@ -37,6 +37,7 @@ raft::RaftOptions CoreOptions(const SimOptions& options) {
   raft.learner_flight = raft.flight;
   raft.learner_flight.max_inflight_messages = 2;
   raft.cache_bytes = 400;
+  raft.max_unapplied_to_lead = options.unapplied_to_lead;
   raft.planted_bug = options.planted_bug;
   if (options.leases) {
     raft.lease = {.tick_us = kTickUs, .max_drift_percent = SimOptions::kStatedDrift};

@@ -59,6 +59,7 @@ SimOptions SimOptions::FromSeed(uint64_t seed) {
       options.steps = 500;
     }
   }
+  if (pick(2) == 0) options.unapplied_to_lead = static_cast<uint64_t>(pick(6));
   return options;
 }
 
@@ -68,6 +69,7 @@ std::string SimOptions::ToString() const {
                          {"nodes", nodes},
                          {"spares", spares},
                          {"append_entries", append_entries},
+                         {"unapplied_to_lead", unapplied_to_lead},
                          {"drift", drift_percent}}) +
          " " +
          List<int>({{"steps", steps},

@@ -18,6 +18,8 @@ struct SimOptions {
   size_t nodes = 3;           // the first voters
   size_t spares = 0;          // that may be added
   size_t append_entries = 3;  // at most, in one message
+  // Who has more to apply stands for no election.
+  uint64_t unapplied_to_lead = raft::RaftOptions().max_unapplied_to_lead;
 
   // In percent.
   int loss = 0;

@@ -162,6 +162,7 @@ void Transcript::Cluster(const Words& words) {
     const std::string value = words[i].substr(words[i].find('=') + 1);
     if (words[i].starts_with("voters=")) initial.voters = Ids(value);
     if (words[i].starts_with("entries=")) options.flight.max_append_entries = std::stoul(value);
+    if (words[i].starts_with("backlog=")) options.max_unapplied_to_lead = std::stoul(value);
     if (words[i] == "lease") options.lease = {.tick_us = 10, .max_drift_percent = 0};
   }
   for (NodeId id = 1; id <= count; ++id) {

@@ -3,7 +3,8 @@
 //
 //   cluster N [KEY=VALUE...]
 //                         N fresh nodes. voters=1,2,3: others wait to be added. entries=E: at most
-//                         E in an append. lease: read leases of 40 us, ticks 10 us apart
+//                         E in an append. backlog=B: who has more than B entries to apply stands
+//                         for no election. lease: read leases of 40 us, ticks 10 us apart
 //   tick I [COUNT]        time passes on node I
 //   campaign I            node I stands for election now
 //   lead I                the same, and all that follows from it until nothing is left to do, of

@@ -22,6 +22,7 @@ raft::RaftOptions CoreOptions(const SimOptions& options) {
   raft::RaftOptions core;
   core.flight.max_append_entries = static_cast<size_t>(options.append_entries);
   core.cache_bytes = static_cast<size_t>(options.cache_bytes);
+  core.max_unapplied_to_lead = static_cast<uint64_t>(options.unapplied_to_lead);
   if (options.leases != 0) core.lease = replication::ReadLeaseFor(kTickMs);
   core.planted_bug = static_cast<raft::PlantedBug>(options.planted_raft);
   return core;
