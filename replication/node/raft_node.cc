@@ -521,7 +521,7 @@ void RaftNode::TickAll() {
     group->MaybeGoQuiet(alive);
   }
   LimitLogs();
-  if (store_->TotalBytes() < 2 * options_.flush_log_bytes) return;
+  if (store_->TotalBytes() < 2 * std::max(options_.segment_bytes, options_.flush_log_bytes)) return;
   for (const GroupId id : store_->PinningGroups()) {
     if (Group* group = Touch(id)) group->FlushIfItHelps();
   }
