@@ -57,26 +57,31 @@ class RaftNode final : public ReplicaNode {
   void Run();
   void Dispatch(LoopInput& in);
   void DispatchPeers(LoopInput& in);
-  void DispatchMembers(LoopInput& in);
-  absl::Status CheckChange(const Group& group, const MemberChange& change) const;
-  void NoteConfigurations(std::vector<ConfigurationChange> changes);
   void DispatchFailures(LoopInput& in);
   void DispatchSnapshots(LoopInput& in);
   void LimitLogs();
   void TickPeers();
+  void PublishState(const absl::Status& fatal);
+  void GiveUp(const absl::Status& why);
+  void TickAll();
+  void ProcessDirty();
+  void DropInput(LoopInput& in);
+  void Deliver(pb::RaftMessage message);
+  void DeliverDigests(const pb::RaftMessage& message);
+  Group* Touch(GroupId id);
+
+  // raft_node_members.cc
+  void DispatchMembers(LoopInput& in);
+  absl::Status CheckChange(const Group& group, const MemberChange& change) const;
+  void NoteConfigurations(std::vector<ConfigurationChange> changes);
+
+  // raft_node_quiet.cc
   const QuietVouch& VouchFor(NodeId peer);
   const QuietVouch& ExpectedOf(NodeId peer);
   void CheckVouch(const pb::RaftMessageBatch& batch);
   void WakeFollowersOf(NodeId peer);
   void OnPeerLost(NodeId peer);
   void OnPeerBack(NodeId peer);
-  void PublishState(const absl::Status& fatal);
-  void GiveUp(const absl::Status& why);
-  void TickAll();
-  void ProcessDirty();
-  void DropInput(LoopInput& in);
-  void DeliverDigests(const pb::RaftMessage& message);
-  Group* Touch(GroupId id);
 
   // raft_node_rebuild.cc
   absl::Status OnLogDamage(const absl::Status& damage);
