@@ -33,12 +33,7 @@ class Secinfo final : public SynchronousOperation {
  protected:
   nfsstat4 Encode(CompoundContext& context, const pb::OperationResult&,
                   xdr::Writer& reply) override {
-    // It uses up the current file handle (RFC 8881 2.6.3.1.1.8).
-    context.registers.clear_current();
-    context.registers.clear_current_stateid();
-    context.current_is_pseudo_root = false;
-    EncodeSecurityFlavors(reply);
-    return NFS4_OK;
+    return AnswerSecurityFlavors(context, reply);
   }
 
   nfsstat4 RunOnPseudoRoot(CompoundContext& context, xdr::Writer& reply) override {
