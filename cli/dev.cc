@@ -46,6 +46,10 @@ void AddDevCommand(CLI::App& app, int* exit_code) {
       ->capture_default_str();
   dev->add_flag("--read-leases", options->read_leases,
                 "Metadata reads trust the leader's clock for a fraction of a second");
+  dev->add_option("--read-cache-mib", options->read_cache_mib,
+                  "Memory for file data that was read, in MiB")
+      ->check(CLI::Range(0, 1 << 20))
+      ->capture_default_str();
   dev->add_option("--metrics-listen", options->metrics_listen,
                   "Address of Prometheus metrics; empty for none")
       ->capture_default_str();

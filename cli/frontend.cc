@@ -8,6 +8,7 @@
 #include "cli/roles/remote_blobs.h"
 #include "cli/roles/role_process.h"
 #include "common/clock.h"
+#include "datastore/client/blob_cache.h"
 #include "server/nfs4/front_end.h"
 
 namespace openefs::cli {
@@ -24,7 +25,9 @@ class FrontEndRole final : public RunningRole {
 
   absl::Status Start(const RoleConfig& config) {
     client_ = ConnectToMetadata(config, FrontEndMetadataOptions());
-    blobs_ = MakeRemoteBlobClient(FrontEndBlobOptions());
+    blobs_ = datastore::MakeCachingBlobClient(
+        MakeRemoteBlobClient(FrontEndBlobOptions()),
+        std::make_shared<datastore::BlobCache>(config.read_cache_bytes));
     nfs4::FrontEndOptions options;
     options.listen = config.nfs_listen;
     options.port = config.nfs_port;

@@ -17,6 +17,7 @@
 #include "common/store_directory.h"
 #include "control/bootstrap.h"
 #include "control/control_role.h"
+#include "datastore/client/blob_cache.h"
 #include "datastore/client/blob_client.h"
 #include "datastore/node/data_node.h"
 #include "metadata/service/metadata_service.h"
@@ -209,6 +210,7 @@ std::vector<std::vector<std::string>> EmbeddedClusterImpl::AddressesByAz() const
 
 absl::Status EmbeddedClusterImpl::StartFrontEnds() {
   io_ = std::make_unique<rpc::IoPool>(std::thread::hardware_concurrency());
+  const auto cache = std::make_shared<datastore::BlobCache>(options_.read_cache_mib << 20);
   const std::vector<std::vector<std::string>> addresses = AddressesByAz();
   for (int az = 0; az < options_.azs; ++az) {
     if (addresses[az].empty()) continue;
@@ -218,7 +220,8 @@ absl::Status EmbeddedClusterImpl::StartFrontEnds() {
     options.az = AzName(az);
     options.lease_ms = options_.lease_seconds * 1000;
     front_end_clients_.push_back(NewMetadataClient(FrontEndMetadataOptions()));
-    front_end_blobs_.push_back(NewBlobClient(FrontEndBlobOptions()));
+    front_end_blobs_.push_back(
+        datastore::MakeCachingBlobClient(NewBlobClient(FrontEndBlobOptions()), cache));
     front_ends_.push_back(nfs4::MakeFrontEnd(std::move(options), io_.get(),
                                              front_end_clients_.back().get(),
                                              front_end_blobs_.back().get(), SystemClock::Get()));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/config/role_config.h"
 
 namespace openefs::cli {
 
@@ -18,7 +19,8 @@ struct EmbeddedClusterOptions {
   int datanodes_per_az = 2;
   int lease_seconds = 60;
   bool read_leases = false;
-  std::string metrics_listen = "127.0.0.1:9490";  // empty: none
+  uint64_t read_cache_mib = kUsualReadCacheBytes >> 20;  // of all front-ends together; 0: none
+  std::string metrics_listen = "127.0.0.1:9490";         // empty: none
 };
 
 class EmbeddedCluster {

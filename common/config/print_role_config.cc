@@ -60,6 +60,9 @@ void PrintFrontendKeys(const RoleConfig& config, std::string& text) {
   const auto quote = [](std::string* out, const std::string& item) { *out += Quoted(item); };
   Line(text, "nfs_listen", absl::StrCat("[", absl::StrJoin(config.nfs_listen, ", ", quote), "]"));
   Line(text, "nfs_port", absl::StrCat(config.nfs_port));
+  if (config.read_cache_bytes != RoleConfig().read_cache_bytes) {
+    Line(text, "read_cache_bytes", absl::StrCat(config.read_cache_bytes));
+  }
 }
 
 }  // namespace

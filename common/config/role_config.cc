@@ -18,6 +18,7 @@ namespace {
 constexpr uint64_t kMinSegmentBytes = uint64_t{4} << 20;  // holds the largest fragment
 constexpr uint64_t kMaxSegmentBytes = uint64_t{1} << 30;  // offsets in it are 32 bits
 constexpr uint64_t kMaxReserveBytes = uint64_t{1} << 50;
+constexpr uint64_t kMaxReadCacheBytes = uint64_t{1} << 42;
 
 constexpr unsigned Bit(Role role) { return 1u << static_cast<unsigned>(role); }
 constexpr unsigned kOptional = 0;
@@ -127,8 +128,8 @@ absl::StatusOr<std::vector<MetadataNodeConfig>> ParseMetadataNodes(const YAML::N
   return nodes;
 }
 
-const std::array<Key, 15>& Keys() {
-  static const auto* keys = new std::array<Key, 15>{{
+const std::array<Key, 16>& Keys() {
+  static const auto* keys = new std::array<Key, 16>{{
       {"cluster_id", kAll, Into(&RoleConfig::cluster_id, &ParseClusterId)},
       {"az", kAll, Into(&RoleConfig::az, &ParseText)},
       {"metadata_nodes", kAll, Into(&RoleConfig::metadata_nodes, &ParseMetadataNodes)},
@@ -140,6 +141,8 @@ const std::array<Key, 15>& Keys() {
       {"rpc_advertise", kOptional, Into(&RoleConfig::rpc_advertise, &ParseHostPort)},
       {"nfs_listen", Bit(Role::kFrontend), Into(&RoleConfig::nfs_listen, &ParseAddresses)},
       {"nfs_port", kOptional, IntegerInto(&RoleConfig::nfs_port, 1, UINT16_MAX)},
+      {"read_cache_bytes", kOptional,
+       IntegerInto(&RoleConfig::read_cache_bytes, 0, kMaxReadCacheBytes)},
       {"lease_seconds", kOptional,
        IntegerInto(&RoleConfig::lease_seconds, kMinLeaseSeconds, kMaxLeaseSeconds)},
       {"read_leases", kOptional, Into(&RoleConfig::read_leases, &ParseBool)},

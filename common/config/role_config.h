@@ -23,6 +23,10 @@ struct MetadataNodeConfig {
   std::string address;  // host:port of its rpc_listen, as others reach it
 };
 
+// Of a front-end: what a busy directory of files is read from again and again, and little beside a
+// host's memory.
+inline constexpr uint64_t kUsualReadCacheBytes = uint64_t{256} << 20;
+
 // Every key has the name of its member. docs/operations.md has the same list for operators.
 struct RoleConfig {
   Role role = Role::kMetadata;
@@ -40,6 +44,7 @@ struct RoleConfig {
   // frontend.
   std::vector<std::string> nfs_listen;  // numeric addresses; required
   uint16_t nfs_port = 2049;
+  uint64_t read_cache_bytes = kUsualReadCacheBytes;  // memory for file data; 0: none
   // metadata, frontend: the same on all of them.
   int64_t lease_seconds = 60;
   // metadata: the same on all of them.

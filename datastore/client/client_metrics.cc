@@ -18,7 +18,10 @@ ClientMetrics& ClientMetrics::Get() {
                  "Fragments not durable yet when their write was acknowledged"),
       GetCounter("openefs_blob_rebuilt_fragments_total",
                  "Fragments rebuilt from others by reads and repairs"),
-      GetGauge("openefs_blob_writes_waiting", "Blob writes that wait for others to end")};
+      GetGauge("openefs_blob_writes_waiting", "Blob writes that wait for others to end"),
+      GetCounter("openefs_blob_cache_hits_total", "Blob reads answered from memory"),
+      GetCounter("openefs_blob_cache_misses_total", "Blob reads that went to data nodes"),
+      GetGauge("openefs_blob_cache_bytes", "Memory that cached bytes of blobs take")};
   return all;
 }
 

@@ -19,6 +19,9 @@ struct ClientMetrics {
   metrics::Counter& late_fragments;     // missing when their write was acknowledged
   metrics::Counter& rebuilt_fragments;  // by reads and repairs
   metrics::Gauge& writes_waiting;       // for other writes to end
+  metrics::Counter& cache_hits;         // reads that found all their bytes in the cache
+  metrics::Counter& cache_misses;
+  metrics::Gauge& cached_bytes;
 };
 
 }  // namespace openefs::datastore

@@ -75,9 +75,11 @@ TEST_CASE("the keys of each role are read back") {
   RoleConfig front_end = Example(Role::kFrontend);
   front_end.nfs_port = 12049;
   front_end.lease_seconds = 7;
+  front_end.read_cache_bytes = 0;
   CHECK(Reread(front_end).nfs_listen == front_end.nfs_listen);
   CHECK(Reread(front_end).nfs_port == front_end.nfs_port);
   CHECK(Reread(front_end).lease_seconds == front_end.lease_seconds);
+  CHECK(Reread(front_end).read_cache_bytes == front_end.read_cache_bytes);
 }
 
 }  // namespace openefs

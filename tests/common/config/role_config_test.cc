@@ -89,6 +89,7 @@ TEST_CASE("the optional keys of a role may be left out") {
   const std::string nfs = common + "nfs_listen: [127.0.0.1]\n";
   CHECK(File(nfs).Error(Role::kFrontend) == "");
   CHECK(LoadRoleConfig(Role::kFrontend, File(nfs).path())->nfs_port == 2049);
+  CHECK(File(nfs + "read_cache_bytes: 0\n").Error(Role::kFrontend) == "");
   const std::string store = common + "node_id: 1\ndata_dir: /d\nrpc_listen: h:1\n";
   CHECK(File(store).Error(Role::kMetadata) == "");
   CHECK(File(store).Error(Role::kDataNode) == "");

@@ -1,0 +1,70 @@
+// Bytes of blobs that were read lately, in memory. A blob never changes, so what is in here is
+// never wrong; at worst it is of a blob that nobody refers to any more, and ages out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/btree_map.h"
+#include "common/buffer.h"
+#include "common/ids.h"
+#include "common/mutex.h"
+#include "datastore/client/blob_client.h"
+
+namespace openefs::datastore {
+
+// What was used last stays (LRU). Any thread.
+class BlobCache {
+ public:
+  // Never holds more than `capacity_bytes` of memory, counting what pieces of buffers keep alive.
+  explicit BlobCache(size_t capacity_bytes) : capacity_bytes_(capacity_bytes) {}
+  ~BlobCache();
+
+  // [offset, offset + length) of the blob, if one range that was inserted has all of it.
+  std::optional<BufferList> Find(const BlobId& blob, uint32_t offset, uint32_t length);
+
+  // `bytes`, verified, are those of the blob from `offset` on. Shares them, unless they are small.
+  void Insert(const BlobId& blob, uint32_t offset, const BufferList& bytes);
+
+  void Erase(const BlobId& blob);
+
+  size_t held_bytes() const;
+
+ private:
+  struct Key {
+    BlobId blob;
+    uint32_t offset = 0;
+    friend constexpr auto operator<=>(const Key&, const Key&) = default;
+  };
+  struct Range {
+    BufferList bytes;
+    uint32_t length = 0;
+    size_t held_bytes = 0;
+    std::list<Key>::iterator age;
+  };
+  using Ranges = absl::btree_map<Key, Range>;
+
+  // The range that has all of these bytes; end(): none.
+  Ranges::iterator Covering(const BlobId& blob, uint32_t offset, uint32_t length)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void EraseWithin(const BlobId& blob, uint32_t offset, uint32_t length)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Ranges::iterator EraseOne(Ranges::iterator range) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const size_t capacity_bytes_;
+
+  mutable Mutex mu_;
+  Ranges ranges_ ABSL_GUARDED_BY(mu_);
+  std::list<Key> ages_ ABSL_GUARDED_BY(mu_);  // used longest ago first
+  size_t held_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+// `client`, whose Reads look into `cache` first. Several clients may share a cache.
+std::unique_ptr<BlobClient> MakeCachingBlobClient(std::unique_ptr<BlobClient> client,
+                                                  std::shared_ptr<BlobCache> cache);
+
+}  // namespace openefs::datastore

@@ -1,0 +1,189 @@
+#include "datastore/client/blob_cache.h"
+
+#include <catch2/catch.hpp>
+#include <map>
+
+#include "tests/datastore/bytes.h"
+#include "tests/datastore/test_cluster.h"
+
+namespace openefs::datastore {
+namespace {
+
+constexpr size_t kRoomy = size_t{1} << 30;
+
+BlobId Blob(uint64_t number) { return {7, number}; }
+
+// In pieces, as reads return them.
+BufferList Pieces(const std::string& bytes, size_t piece_bytes) {
+  BufferList pieces;
+  for (size_t at = 0; at < bytes.size(); at += piece_bytes) {
+    pieces.push_back(Buffer::Copy(bytes.substr(at, piece_bytes)));
+  }
+  return pieces;
+}
+
+std::string Found(BlobCache& cache, const BlobId& blob, uint32_t offset, uint32_t length) {
+  const std::optional<BufferList> found = cache.Find(blob, offset, length);
+  return found ? JoinPieces(*found) : "none";
+}
+
+// A client that counts the reads that reach it.
+class CountedReads final : public BlobClient {
+ public:
+  CountedReads(BlobClient* client, int* reads) : client_(client), reads_(reads) {}
+  void SetClusterMap(std::shared_ptr<const pb::ClusterMap>) override {}
+  void Write(BufferList bytes,
+             absl::AnyInvocable<void(absl::StatusOr<WrittenBlob>)> done) override {
+    client_->Write(std::move(bytes), std::move(done));
+  }
+  void Read(BlobId id, uint32_t blob_length, uint32_t offset, uint32_t length,
+            absl::AnyInvocable<void(absl::StatusOr<BufferList>)> done) override {
+    ++*reads_;
+    client_->Read(id, blob_length, offset, length, std::move(done));
+  }
+  void Delete(std::vector<BlobId> ids, absl::AnyInvocable<void(absl::Status)> done) override {
+    client_->Delete(std::move(ids), std::move(done));
+  }
+  void Repair(BlobId id, uint32_t blob_length, uint32_t mask,
+              absl::AnyInvocable<void(absl::StatusOr<uint32_t>)> done) override {
+    client_->Repair(id, blob_length, mask, std::move(done));
+  }
+
+ private:
+  BlobClient* const client_;
+  int* const reads_;
+};
+
+}  // namespace
+
+TEST_CASE("a cached range answers for every part of itself, and for nothing else") {
+  BlobCache cache(kRoomy);
+  const std::string bytes = TestBytes(300'000, 1);
+  cache.Insert(Blob(2), 1'000, Pieces(bytes, 100'000));
+  CHECK(Found(cache, Blob(2), 1'000, 300'000) == bytes);
+  CHECK(Found(cache, Blob(2), 100'999, 3) == bytes.substr(99'999, 3));
+  CHECK(Found(cache, Blob(2), 300'999, 1) == bytes.substr(299'999));
+  CHECK(Found(cache, Blob(2), 999, 1) == "none");
+  CHECK(Found(cache, Blob(2), 999, 10) == "none");
+  CHECK(Found(cache, Blob(2), 301'000, 1) == "none");
+  CHECK(Found(cache, Blob(2), 300'999, 2) == "none");
+  CHECK(Found(cache, Blob(1), 1'000, 10) == "none");
+  CHECK(Found(cache, Blob(3), 1'000, 10) == "none");
+}
+
+TEST_CASE("whatever ranges were put in, in whatever order, what is found is right") {
+  constexpr uint32_t kBlobBytes = 200'000;
+  const std::map<uint64_t, std::string> blobs = {{1, TestBytes(kBlobBytes, 1)},
+                                                 {2, TestBytes(kBlobBytes, 2)}};
+  BlobCache cache(300'000);
+  SeededRandom random(3);
+  int found = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const uint64_t number = 1 + random.Next64() % 2;
+    const auto offset = static_cast<uint32_t>(random.Next64() % kBlobBytes);
+    const auto longest = std::min<uint64_t>(kBlobBytes - offset, i % 10 == 0 ? kBlobBytes : 5'000);
+    const auto length = static_cast<uint32_t>(1 + random.Next64() % longest);
+    const std::string wanted = blobs.at(number).substr(offset, length);
+    if (const auto pieces = cache.Find(Blob(number), offset, length)) {
+      ++found;
+      REQUIRE(JoinPieces(*pieces) == wanted);
+    } else {
+      cache.Insert(Blob(number), offset, Pieces(wanted, 70'000));
+    }
+    REQUIRE(cache.held_bytes() <= 300'000);
+  }
+  CHECK(found > 2'000);
+  cache.Erase(Blob(1));
+  cache.Erase(Blob(2));
+  CHECK(cache.held_bytes() == 0);
+}
+
+TEST_CASE("a range takes the place of those within it") {
+  BlobCache cache(kRoomy);
+  const std::string bytes = TestBytes(50'000, 1);
+  cache.Insert(Blob(1), 0, Pieces(bytes, bytes.size()));
+  const size_t one = cache.held_bytes();
+  cache.Erase(Blob(1));
+  for (uint32_t at = 0; at < 50'000; at += 1'000) {
+    cache.Insert(Blob(1), at, Pieces(bytes.substr(at, 1'000), 1'000));
+  }
+  CHECK(cache.held_bytes() > one);
+  cache.Insert(Blob(1), 0, Pieces(bytes, bytes.size()));
+  CHECK(cache.held_bytes() == one);
+}
+
+TEST_CASE("what was used longest ago goes first, and nothing larger than the cache comes in") {
+  const std::string bytes = TestBytes(10'000, 1);
+  BlobCache cache(35'000);
+  for (uint64_t number = 1; number <= 3; ++number) {
+    cache.Insert(Blob(number), 0, Pieces(bytes, bytes.size()));
+  }
+  CHECK(Found(cache, Blob(1), 0, 10) == bytes.substr(0, 10));
+  cache.Insert(Blob(4), 0, Pieces(bytes, bytes.size()));
+  CHECK(Found(cache, Blob(2), 0, 10) == "none");
+  CHECK(Found(cache, Blob(1), 0, 10) == bytes.substr(0, 10));
+  CHECK(Found(cache, Blob(3), 0, 10) == bytes.substr(0, 10));
+  CHECK(Found(cache, Blob(4), 0, 10) == bytes.substr(0, 10));
+  const std::string large = TestBytes(40'000, 2);
+  cache.Insert(Blob(5), 0, Pieces(large, large.size()));
+  CHECK(Found(cache, Blob(5), 0, 10) == "none");
+  CHECK(Found(cache, Blob(4), 0, 10) == bytes.substr(0, 10));
+  BlobCache none(0);
+  none.Insert(Blob(1), 0, Pieces(bytes, bytes.size()));
+  CHECK(none.held_bytes() == 0);
+}
+
+TEST_CASE("a small piece does not keep alive what it is a slice of") {
+  BlobCache cache(kRoomy);
+  auto whole = std::make_shared<std::string>(TestBytes(1 << 20, 1));
+  Buffer slice(whole, whole->data() + 5'000, 4'096);
+  const std::string wanted(slice.view());
+  const std::weak_ptr<std::string> watched = whole;
+  cache.Insert(Blob(1), 5'000, {slice});
+  whole.reset();
+  CHECK(!watched.expired());
+  slice = Buffer();
+  CHECK(watched.expired());
+  CHECK(Found(cache, Blob(1), 5'000, 4'096) == wanted);
+}
+
+TEST_CASE("a client with a cache reads what it has read before from memory") {
+  TestCluster cluster({});
+  int reads = 0;
+  const auto cache = std::make_shared<BlobCache>(kRoomy);
+  const auto client =
+      MakeCachingBlobClient(std::make_unique<CountedReads>(&cluster.client(), &reads), cache);
+  const std::string bytes = TestBytes(1 << 20, 1);
+  const WrittenBlob blob = cluster.Write(bytes).value();
+  const auto read = [&](uint32_t offset, uint32_t length) {
+    Awaited<absl::StatusOr<BufferList>> done;
+    client->Read(blob.id, blob.length, offset, length, done.Callback());
+    const absl::StatusOr<BufferList> result = done.Get();
+    return result.ok() ? JoinPieces(*result) : result.status().ToString();
+  };
+  CHECK(read(0, 1 << 20) == bytes);
+  CHECK(reads == 1);
+  CHECK(read(0, 1 << 20) == bytes);
+  CHECK(read(400'000, 5'000) == bytes.substr(400'000, 5'000));
+  CHECK(reads == 1);
+
+  SECTION("what was deleted is forgotten") {
+    Awaited<absl::Status> deleted;
+    client->Delete({blob.id}, deleted.Callback());
+    CHECK(deleted.Get().ok());
+    CHECK(cache->held_bytes() == 0);
+    CHECK(read(0, 10).find("DATA_LOSS") != std::string::npos);
+  }
+  SECTION("an error is not kept") {
+    const WrittenBlob other = cluster.Write(bytes).value();
+    Awaited<absl::StatusOr<BufferList>> failed;
+    client->Read(other.id, other.length, 0, other.length + 1, failed.Callback());
+    CHECK(!failed.Get().ok());
+    Awaited<absl::StatusOr<BufferList>> again;
+    client->Read(other.id, other.length, 0, other.length, again.Callback());
+    CHECK(JoinPieces(again.Get().value()) == bytes);
+    CHECK(reads == 3);
+  }
+}
+
+}  // namespace openefs::datastore
