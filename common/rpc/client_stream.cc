@@ -56,7 +56,7 @@ void ClientStream::Flush() {
   BufferList batch;
   {
     MutexLock lock(mu_);
-    if (!up_ || broken_ || writing_ || outbox_.empty()) return;
+    if (!up_ || broken_ || writing_ || corked_ || outbox_.empty()) return;
     writing_ = true;
     batch = outbox_.TakeBatch();
   }
@@ -90,8 +90,22 @@ void ClientStream::OnReadDone(bool ok) {
     Break();
     return;
   }
+  Cork(true);
+  Deliver(*std::move(frames));
+  Cork(false);
+  Flush();
+  StartRead(&read_);
+}
+
+// What callbacks and handlers send because of one batch goes out as one batch.
+void ClientStream::Cork(bool corked) {
+  MutexLock lock(mu_);
+  corked_ = corked;
+}
+
+void ClientStream::Deliver(std::vector<Frame> frames) {
   std::vector<Frame> replies;
-  for (Frame& frame : *frames) {
+  for (Frame& frame : frames) {
     if (frame.kind == FrameKind::kReply) {
       replies.push_back(std::move(frame));
     } else {
@@ -100,7 +114,6 @@ void ClientStream::OnReadDone(bool ok) {
   }
   const auto events = replies.empty() ? nullptr : events_.lock();
   if (events != nullptr) events->OnReplies(std::move(replies));
-  StartRead(&read_);
 }
 
 // Reading goes on whatever the peer asks: replies to this process's own calls come the same way.

@@ -133,14 +133,15 @@ void ServerStream::Step() {
     MutexLock lock(mu_);
     if (finished_) return;
     if (closed_) outbox_.Clear();
-    if (!writing_ && !outbox_.empty()) {
+    if (!writing_ && !corked_ && !outbox_.empty()) {
       writing_ = true;
       batch = outbox_.TakeBatch();
     }
-    if (draining_ && calls_ == 0 && !writing_ && !std::exchange(closed_, true)) {
+    const bool answered = calls_ == 0 && !writing_ && !corked_;
+    if (draining_ && answered && !std::exchange(closed_, true)) {
       status_ = grpc::Status(grpc::StatusCode::UNAVAILABLE, "server stops");
     }
-    if (!closed_ && !reading_ && MayRead()) {
+    if (!closed_ && !reading_ && !corked_ && MayRead()) {
       reading_ = true;
       StartRead(&read_);
     }
@@ -182,8 +183,16 @@ void ServerStream::OnReadDone(bool ok) {
     Close(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "malformed batch"));
     return;
   }
+  // The replies that are there at once go out as one batch, and batches are served in order.
+  Cork(true);
   for (Frame& frame : *frames) Serve(std::move(frame));
+  Cork(false);
   Step();
+}
+
+void ServerStream::Cork(bool corked) {
+  MutexLock lock(mu_);
+  corked_ = corked;
 }
 
 void ServerStream::Serve(Frame frame) {
