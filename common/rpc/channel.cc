@@ -121,7 +121,7 @@ void ChannelCore::Call(Method method, Message request, int64_t timeout_ms, Reply
     calls_->Add(method, std::move(request), timeout_ms, std::move(done), Admit(),
                 [&stream](Frame frame) { return stream->Enqueue(std::move(frame)); });
   }
-  if (stream != nullptr) stream->Flush();
+  if (stream != nullptr) stream->FlushSoon();
 }
 
 void ChannelCore::Send(Method method, Message request) {
@@ -135,7 +135,7 @@ void ChannelCore::Send(Method method, Message request) {
   }
   const bool sent = stream != nullptr && stream->Enqueue(std::move(frame)).ok();
   CountOneWay(method, sent);
-  if (sent) stream->Flush();
+  if (sent) stream->FlushSoon();
 }
 
 bool ChannelCore::IsUp() {

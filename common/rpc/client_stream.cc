@@ -51,6 +51,10 @@ void ClientStream::Cancel() {
   if (!done_) context_.TryCancel();
 }
 
+void ClientStream::FlushSoon() {
+  if (!Turn::Defer(shared_from_this())) Flush();
+}
+
 // One write at a time; what is pushed meanwhile goes out together in the next.
 void ClientStream::Flush() {
   BufferList batch;
@@ -104,6 +108,7 @@ void ClientStream::Cork(bool corked) {
 }
 
 void ClientStream::Deliver(std::vector<Frame> frames) {
+  const Turn turn;
   std::vector<Frame> replies;
   for (Frame& frame : frames) {
     if (frame.kind == FrameKind::kReply) {
@@ -153,7 +158,7 @@ void ClientStream::AnswerCall(uint64_t call_id, size_t request_bytes,
     --served_calls_;
     served_bytes_ -= request_bytes;
   }
-  if (Enqueue(ReplyFrame(call_id, std::move(result))).ok()) Flush();
+  if (Enqueue(ReplyFrame(call_id, std::move(result))).ok()) FlushSoon();
 }
 
 void ClientStream::OnWriteDone(bool ok) {

@@ -15,6 +15,7 @@
 #include "common/mutex.h"
 #include "common/rpc/frame.h"
 #include "common/rpc/serving.h"
+#include "common/turn.h"
 
 namespace openefs::rpc {
 
@@ -31,6 +32,7 @@ class ClientStreamEvents {
 
 class ClientStream final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                            public Answers,
+                           public Deferred,
                            public std::enable_shared_from_this<ClientStream> {
  public:
   // Connects in the background, for as long as it takes; events go to who is still there.
@@ -44,6 +46,8 @@ class ClientStream final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc
   absl::Status Enqueue(Frame frame);
   // Writes what waits, unless a write is under way, which then goes on with it.
   void Flush();
+  // The same at the end of the thread's turn, if it is in one.
+  void FlushSoon();
   // Forgets the frames that wait.
   void DropQueued();
   void Cancel();
@@ -63,6 +67,7 @@ class ClientStream final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc
   void AnswerCall(uint64_t call_id, size_t request_bytes, absl::StatusOr<Message> result) override;
   void Break();
   void ReleaseHold();
+  void OnTurnEnd() override { Flush(); }
 
   // Constant.
   const std::weak_ptr<ClientStreamEvents> events_;

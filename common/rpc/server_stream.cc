@@ -74,7 +74,7 @@ void ServerStream::CallBack(Method method, Message request, int64_t timeout_ms,
                        return absl::OkStatus();
                      });
   }
-  Step();
+  StepSoon();
 }
 
 void ServerStream::SendBack(Method method, Message request) {
@@ -88,7 +88,7 @@ void ServerStream::SendBack(Method method, Message request) {
     if (sent) outbox_.Push(std::move(frame));
   }
   CountOneWay(method, sent);
-  if (sent) Step();
+  if (sent) StepSoon();
 }
 
 bool ServerStream::IsUp() {
@@ -123,6 +123,11 @@ bool ServerStream::HasCalls() {
 // A client that has this much under way is not read from until some of it is answered.
 bool ServerStream::MayRead() {
   return calls_ < kMaxCallsInFlight && call_bytes_ + outbox_.bytes() < kMaxBytesInFlight;
+}
+
+// What one thread has for this stream in one turn goes out in one write.
+void ServerStream::StepSoon() {
+  if (!Turn::Defer(shared_from_this())) Step();
 }
 
 // Starts whatever the state asks for: a write, a read, the end. Reads start and the end is told
@@ -185,7 +190,10 @@ void ServerStream::OnReadDone(bool ok) {
   }
   // The replies that are there at once go out as one batch, and batches are served in order.
   Cork(true);
-  for (Frame& frame : *frames) Serve(std::move(frame));
+  {
+    const Turn turn;
+    for (Frame& frame : *frames) Serve(std::move(frame));
+  }
   Cork(false);
   Step();
 }
@@ -241,7 +249,7 @@ void ServerStream::AnswerCall(uint64_t call_id, size_t request_bytes,
     last = calls_ == 0 && (draining_ || done_);
     gone = calls_ == 0 && done_;
   }
-  Step();
+  StepSoon();
   if (!last) return;
   MutexLock lock(state_->mu);
   if (gone) state_->streams.erase(shared_from_this());

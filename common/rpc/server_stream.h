@@ -15,6 +15,7 @@
 #include "common/rpc/frame.h"
 #include "common/rpc/pending_calls.h"
 #include "common/rpc/serving.h"
+#include "common/turn.h"
 
 namespace openefs::rpc {
 
@@ -35,6 +36,7 @@ struct ServerState {
 class ServerStream final : public grpc::ServerGenericBidiReactor,
                            public Answers,
                            public Origin,
+                           public Deferred,
                            public std::enable_shared_from_this<ServerStream> {
  public:
   // gRPC's reference is the one in state->streams.
@@ -69,6 +71,8 @@ class ServerStream final : public grpc::ServerGenericBidiReactor,
   bool MayRead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Close(grpc::Status status);
   void Step();
+  void StepSoon();
+  void OnTurnEnd() override { Step(); }
 
   // Constant.
   const std::shared_ptr<ServerState> state_;

@@ -23,7 +23,8 @@ size_t EntryBytes(const pb::RaftMessage& message) {
 
 }  // namespace
 
-// Wakes the loop only if it sleeps: a busy one looks again by itself.
+// Wakes the loop only if it sleeps: a busy one looks again by itself. Who adds several things in
+// one turn wakes it when they are all there.
 template <typename Add>
 bool Inbox::With(Add add) {
   bool wake;
@@ -34,7 +35,9 @@ bool Inbox::With(Add add) {
     has_news_ = true;
     wake = std::exchange(waiting_, false);
   }
-  if (wake) news_.Signal();
+  if (!wake) return true;
+  const std::shared_ptr<Inbox> self = weak_from_this().lock();
+  if (self == nullptr || !Turn::Defer(self)) news_.Signal();
   return true;
 }
 

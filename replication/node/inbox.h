@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "common/ids.h"
 #include "common/mutex.h"
+#include "common/turn.h"
 #include "proto/raft.pb.h"
 #include "replication/node/in_flight.h"
 #include "replication/node/membership.h"
@@ -127,7 +128,7 @@ struct LoopInput {
   bool stop = false;
 };
 
-class Inbox {
+class Inbox final : public Deferred, public std::enable_shared_from_this<Inbox> {
  public:
   // False once Close was called; what was offered is then left as it is.
   bool AddProposal(Proposal&& proposal);
@@ -154,6 +155,8 @@ class Inbox {
 
   // Everything since the last call; waits for something to come, at most `timeout_ms`.
   LoopInput Take(int64_t timeout_ms);
+
+  void OnTurnEnd() override { news_.Signal(); }
 
  private:
   template <typename Add>

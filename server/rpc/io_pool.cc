@@ -3,11 +3,33 @@
 #include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <deque>
 #include <thread>
 #include <vector>
 
+#include "common/turn.h"
+
 namespace openefs::rpc {
+namespace {
+
+// What is ready at once shares its writes to other roles. A turn is no longer than this: what it
+// defers waits for its end.
+constexpr int kTurnHandlers = 64;
+constexpr auto kTurnTime = std::chrono::microseconds(200);
+
+// False: the context was stopped.
+bool RunTurn(boost::asio::io_context& context) {
+  const Turn turn;
+  if (context.run_one() == 0) return false;
+  const auto end = std::chrono::steady_clock::now() + kTurnTime;
+  for (int i = 1; i < kTurnHandlers && context.poll_one() > 0; ++i) {
+    if (std::chrono::steady_clock::now() >= end) break;
+  }
+  return true;
+}
+
+}  // namespace
 
 struct IoPool::Impl {
   struct Worker {
@@ -23,7 +45,10 @@ IoPool::IoPool(size_t threads) : impl_(std::make_unique<Impl>()) {
   if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
   for (size_t i = 0; i < threads; ++i) {
     Impl::Worker& worker = impl_->workers.emplace_back();
-    worker.thread = std::thread([&worker] { worker.context.run(); });
+    worker.thread = std::thread([&worker] {
+      while (RunTurn(worker.context)) {
+      }
+    });
   }
 }
 

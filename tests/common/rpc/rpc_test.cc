@@ -11,6 +11,7 @@
 #include "common/random.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/frame.h"
+#include "common/turn.h"
 #include "tests/common/notification.h"
 #include "tests/common/rpc/raw_stream.h"
 
@@ -121,6 +122,29 @@ void WaitUntilUsable(Channel& channel) {
 }
 
 }  // namespace
+
+TEST_CASE("rpc: calls made in one turn of a thread go out at its end") {
+  Peer peer;
+  const auto channel = MakeChannel(peer.address());
+  WaitUntilUsable(*channel);
+  constexpr size_t kCalls = 3;
+  std::atomic<size_t> replies{0};
+  Notification all;
+  {
+    const Turn turn;
+    for (size_t i = 0; i < kCalls; ++i) {
+      channel->Call(kEcho, {"a", {}}, kLongMs, [&](const absl::StatusOr<Message>& reply) {
+        CHECK(reply.ok());
+        if (++replies == kCalls) all.Notify();
+      });
+    }
+    channel->Send(kNote, {"b", {}});
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    CHECK(replies == 0);
+  }
+  all.Wait();
+  CHECK(peer.WaitForNotes(1) == std::vector<std::string>{"b"});
+}
 
 TEST_CASE("rpc: what was sent comes back") {
   Peer peer;
