@@ -44,8 +44,10 @@ void AddDevCommand(CLI::App& app, int* exit_code) {
   dev->add_option("--lease-seconds", options->lease_seconds, "NFS lease")
       ->check(CLI::Range(1, 3600))
       ->capture_default_str();
-  dev->add_flag("--read-leases", options->read_leases,
-                "Metadata reads trust the leader's clock for a fraction of a second");
+  dev->add_flag("--read-leases,!--no-read-leases", options->read_leases,
+                "Metadata reads trust the leader's clock, which all replicas share, for a fraction "
+                "of a second")
+      ->capture_default_str();
   dev->add_option("--read-cache-mib", options->read_cache_mib,
                   "Memory for file data that was read, in MiB")
       ->check(CLI::Range(0, 1 << 20))

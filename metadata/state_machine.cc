@@ -76,7 +76,9 @@ absl::Status MetadataStateMachine::Apply(absl::Span<const replication::Committed
   txn.Put(keys::LastWallTime(), EncodeU64(static_cast<uint64_t>(last_wall_time_ns_)));
   if (hash_known_) txn.Put(keys::StateHash(), EncodeU64(hash));
   const KvWrites writes = txn.TakeWrites();
+  shared_rows_.BeginWrite();
   if (absl::Status status = WriteAll(writes); !status.ok()) return status;
+  shared_rows_.EndWrite(writes);
   recent_rows_.Note(writes);
   applied_index_.store(applied, std::memory_order_release);
   state_hash_ = hash;
@@ -135,7 +137,10 @@ absl::StatusOr<uint64_t> MetadataStateMachine::Checkpoint(const std::string& dir
 }
 
 absl::Status MetadataStateMachine::Install(const std::string& directory) {
-  if (absl::Status status = engine_->Install(directory); !status.ok()) return status;
+  shared_rows_.BeginWrite();
+  const absl::Status installed = engine_->Install(directory);
+  shared_rows_.EndReplacement();
+  if (!installed.ok()) return installed;
   if (planted_bug_ == PlantedBug::kSnapshotWithoutResults) {
     if (absl::Status status = ForgetResults(); !status.ok()) return status;
   }
@@ -144,7 +149,10 @@ absl::Status MetadataStateMachine::Install(const std::string& directory) {
 }
 
 absl::Status MetadataStateMachine::Clear() {
-  if (absl::Status status = engine_->Clear(); !status.ok()) return status;
+  shared_rows_.BeginWrite();
+  const absl::Status cleared = engine_->Clear();
+  shared_rows_.EndReplacement();
+  if (!cleared.ok()) return cleared;
   LoadPosition();
   odd_.store(false, std::memory_order_release);
   return callbacks_.on_cleared ? callbacks_.on_cleared() : absl::OkStatus();

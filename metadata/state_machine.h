@@ -13,6 +13,7 @@
 #include "metadata/state_comparison.h"
 #include "metadata/store/kv.h"
 #include "metadata/store/recent_rows.h"
+#include "metadata/store/shared_rows.h"
 #include "metadata/store/transaction.h"
 #include "replication/node/state_machine.h"
 
@@ -53,10 +54,16 @@ class MetadataStateMachine final : public replication::StateMachine {
   // Tests only; before the first entry.
   void Plant(PlantedBug bug) { planted_bug_ = bug; }
   // Tests only: something else wrote to the engine, while nothing was applied.
-  void OnForeignWrite() { recent_rows_.Clear(); }
+  void OnForeignWrite() {
+    shared_rows_.BeginWrite();
+    recent_rows_.Clear();
+    shared_rows_.EndReplacement();
+  }
 
   // For reads, after a read barrier. Any thread. Must not outlive the machine.
   std::unique_ptr<KvSnapshot> Snapshot() { return engine_->Snapshot(); }
+  // The same as KvEngine::MemoryView is to Snapshot; may throw NotInMemory.
+  std::unique_ptr<KvSnapshot> MemoryView() { return shared_rows_.Over(*engine_); }
 
  private:
   void LoadPosition();
@@ -74,6 +81,7 @@ class MetadataStateMachine final : public replication::StateMachine {
   std::atomic<uint64_t> applied_index_{0};
 
   // Any thread.
+  SharedRows shared_rows_;
   StateComparison comparison_;
   std::atomic<bool> odd_{false};  // a majority of the replicas came to something else
 

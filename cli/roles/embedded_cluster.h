@@ -18,7 +18,7 @@ struct EmbeddedClusterOptions {
   int azs = 3;
   int datanodes_per_az = 2;
   int lease_seconds = 60;
-  bool read_leases = false;
+  bool read_leases = true;                               // all replicas read the same clock
   uint64_t read_cache_mib = kUsualReadCacheBytes >> 20;  // of all front-ends together; 0: none
   std::string metrics_listen = "127.0.0.1:9490";         // empty: none
 };

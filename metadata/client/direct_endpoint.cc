@@ -16,6 +16,10 @@ class DirectEndpoint final : public MetadataEndpoint {
     service_->Execute(std::move(request), std::move(done));
   }
 
+  std::unique_ptr<pb::SegmentResponse> TryRead(const pb::SegmentRequest& request) override {
+    return service_->TryRead(request);
+  }
+
  private:
   MetadataService* const service_;
 };

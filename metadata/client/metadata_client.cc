@@ -139,6 +139,16 @@ class RoutingClient final : public GrowingMetadataClient {
     Attempt(call);
   }
 
+  std::unique_ptr<pb::SegmentResponse> TryRead(const pb::SegmentRequest& request) override {
+    MetadataEndpoint* endpoint = nullptr;  // once there, an endpoint stays
+    {
+      MutexLock lock(mu_);
+      if (stopping_) return nullptr;
+      endpoint = endpoints_.find(Leader(request.group()))->second.get();
+    }
+    return endpoint->TryRead(request);
+  }
+
   void AddEndpoint(NodeId node, std::unique_ptr<MetadataEndpoint> endpoint) override {
     MutexLock lock(mu_);
     endpoints_.try_emplace(node, std::move(endpoint));

@@ -35,6 +35,13 @@ class MetadataEndpoint {
 
   // `done` runs exactly once, on any thread, possibly inside the call; it must not block.
   virtual void Execute(std::unique_ptr<pb::SegmentRequest> request, SegmentCallback done) = 0;
+
+  // The answer of Execute to a request that changes nothing, if it can be had here and now: a
+  // service in this process that holds a read lease and has what it takes in memory. Otherwise
+  // null, and nothing was done. Any thread; never blocks.
+  virtual std::unique_ptr<pb::SegmentResponse> TryRead(const pb::SegmentRequest&) {
+    return nullptr;
+  }
 };
 
 std::unique_ptr<MetadataEndpoint> MakeDirectEndpoint(MetadataService* service);
@@ -51,6 +58,11 @@ class MetadataClient {
   // UNAVAILABLE: no leader within the client's patience (options.patience_ms), the outcome of a
   // mutation with a slot is then still open and a later retry of the same slot settles it.
   virtual void Execute(std::unique_ptr<pb::SegmentRequest> request, SegmentCallback done) = 0;
+
+  // As MetadataEndpoint's, of the node that leads.
+  virtual std::unique_ptr<pb::SegmentResponse> TryRead(const pb::SegmentRequest&) {
+    return nullptr;
+  }
 };
 
 // One whose nodes may become more.

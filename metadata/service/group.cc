@@ -64,6 +64,10 @@ Group::Group(Parts parts, std::unique_ptr<KvEngine> engine, const MetadataServic
                 .on_difference = [this](const StateVerdict& verdict) { OnDifference(verdict); },
                 .on_cleared = [this] { return OnCleared(); }},
                options.node_id, options.voters),
+      ready_reads_(std::make_shared<ReadyReads>(
+          parts.workers,
+          [this](const pb::SegmentRequest& request) { return ReadFromMemory(request); },
+          [this](const pb::SegmentRequest& request) { return ReadAnyhow(request); })),
       proposals_(
           [this](std::string data, std::shared_ptr<SegmentProposal> proposal) {
             parts_.node->Propose(parts_.id, std::move(data), std::move(proposal));
@@ -157,18 +161,49 @@ void Group::Read(std::unique_ptr<pb::SegmentRequest> request, SegmentCallback do
     reads_in_flight_.fetch_sub(1, std::memory_order_relaxed);
     done(std::move(response));
   };
-  if (planted_bug_ == PlantedBug::kReadWithoutBarrier) return ReadNow(*request, std::move(counted));
+  if (planted_bug_ == PlantedBug::kReadWithoutBarrier) {
+    return counted(ReadFrom(machine_.Snapshot(), *request));
+  }
+  if (parts_.node->MayReadAtOnce(parts_.id)) {
+    if (auto response = ReadFromMemory(*request)) return counted(std::move(response));
+  }
   parts_.node->ReadBarrier(parts_.id, [this, request = std::move(request),
                                        done = std::move(counted)](absl::Status reached) mutable {
     if (!reached.ok()) return done(Meaning(reached));
-    Submit(std::move(done), [this, request = std::move(request)](SegmentCallback done) {
-      ReadNow(*request, std::move(done));
-    });
+    ready_reads_->Add({std::move(request), std::move(done)});
   });
 }
 
-void Group::ReadNow(const pb::SegmentRequest& request, SegmentCallback done) {
-  Transaction txn(machine_.Snapshot());
+std::unique_ptr<pb::SegmentResponse> Group::TryRead(const pb::SegmentRequest& request) {
+  if (!leading_.load(std::memory_order_acquire) || !parts_.node->MayReadAtOnce(parts_.id) ||
+      !CheckRequest(request, 0).ok()) {
+    return nullptr;
+  }
+  const int64_t start_ns = parts_.clock->MonotonicNs();
+  std::unique_ptr<pb::SegmentResponse> response = ReadFromMemory(request);
+  if (response == nullptr) return nullptr;
+  ObserveSegment(KindsOf(request), parts_.clock->MonotonicNs() - start_ns);
+  NoteClients(ClientOfSession(request.slot().session_id()), *response);
+  return response;
+}
+
+std::unique_ptr<pb::SegmentResponse> Group::ReadFromMemory(const pb::SegmentRequest& request) {
+  if (!IsSmallRead(request)) return nullptr;
+  try {
+    return ReadFrom(machine_.MemoryView(), request);
+  } catch (const NotInMemory&) {
+    return nullptr;
+  }
+}
+
+std::unique_ptr<pb::SegmentResponse> Group::ReadAnyhow(const pb::SegmentRequest& request) {
+  auto response = ReadFromMemory(request);
+  return response != nullptr ? std::move(response) : ReadFrom(machine_.Snapshot(), request);
+}
+
+std::unique_ptr<pb::SegmentResponse> Group::ReadFrom(std::unique_ptr<KvSnapshot> view,
+                                                     const pb::SegmentRequest& request) {
+  Transaction txn(std::move(view));
   absl::flat_hash_set<uint64_t> lapsed;
   if (AsksForLocks(request)) {
     const std::vector<uint64_t> clients = leases_.Lapsed(NowMs());
@@ -180,7 +215,7 @@ void Group::ReadNow(const pb::SegmentRequest& request, SegmentCallback done) {
   environment.lapsed_clients = &lapsed;
   auto response = std::make_unique<pb::SegmentResponse>();
   ReadSegment(txn, environment, request, response.get());
-  done(std::move(response));
+  return response;
 }
 
 void Group::Submit(SegmentCallback done, absl::AnyInvocable<void(SegmentCallback)> job) {

@@ -1,6 +1,7 @@
 // One Raft group of a metadata node: what happens to a segment between its arrival and its answer.
 //
 //   Execute -> leader's memory                                        -> answer
+//           -> small read, with a read lease, rows in memory          -> answer
 //           -> read:     read barrier -> worker -> snapshot            -> answer
 //           -> mutation: join copies  -> proposal queue -> log, apply  -> answer to every copy
 #pragma once
@@ -19,6 +20,7 @@
 #include "metadata/service/metadata_service.h"
 #include "metadata/service/node_monitor.h"
 #include "metadata/service/proposal_queue.h"
+#include "metadata/service/ready_reads.h"
 #include "metadata/service/service_metrics.h"
 #include "metadata/service/worker_pool.h"
 #include "metadata/state_machine.h"
@@ -52,6 +54,9 @@ class Group {
   // A checked request of `bytes`. As MetadataEndpoint::Execute.
   void Execute(std::unique_ptr<pb::SegmentRequest> request, size_t bytes, SegmentCallback done);
 
+  // As MetadataEndpoint::TryRead.
+  std::unique_ptr<pb::SegmentResponse> TryRead(const pb::SegmentRequest& request);
+
   // Background work, every fraction of a second on the service's thread: publishes depths, tells
   // the other replicas what this one's state came to and stops it if that was wrong; on the leader,
   // expires overdue clients and judges data nodes.
@@ -71,7 +76,10 @@ class Group {
 
   void Mutate(std::unique_ptr<pb::SegmentRequest> request, size_t bytes, SegmentCallback done);
   void Read(std::unique_ptr<pb::SegmentRequest> request, SegmentCallback done);
-  void ReadNow(const pb::SegmentRequest& request, SegmentCallback done);
+  std::unique_ptr<pb::SegmentResponse> ReadFromMemory(const pb::SegmentRequest& request);
+  std::unique_ptr<pb::SegmentResponse> ReadAnyhow(const pb::SegmentRequest& request);
+  std::unique_ptr<pb::SegmentResponse> ReadFrom(std::unique_ptr<KvSnapshot> view,
+                                                const pb::SegmentRequest& request);
   void AnswerFromMemory(std::unique_ptr<pb::SegmentRequest> request, SegmentCallback done);
 
   // Queues a job that owns a callback; a full pool answers it.
@@ -103,6 +111,7 @@ class Group {
   NodeMonitor monitor_;
   JoinedRequests joined_;
   MetadataStateMachine machine_;
+  const std::shared_ptr<ReadyReads> ready_reads_;
   ProposalQueue proposals_;
 
   std::atomic<bool> stopped_{false};  // because of odd_, until this replica is rebuilt

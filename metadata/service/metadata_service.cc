@@ -70,6 +70,12 @@ class Service final : public MetadataService {
     group->second->Execute(std::move(request), bytes, std::move(done));
   }
 
+  std::unique_ptr<pb::SegmentResponse> TryRead(const pb::SegmentRequest& request) override {
+    if (!serving_.load(std::memory_order_acquire)) return nullptr;
+    auto group = groups_.find(request.group());
+    return group == groups_.end() ? nullptr : group->second->TryRead(request);
+  }
+
   MetadataStatus Status() const override {
     MetadataStatus status;
     status.node_id = options_.node_id;

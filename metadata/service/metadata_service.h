@@ -66,6 +66,11 @@ class MetadataService {
   // answers read-only segments from a snapshot after a read barrier.
   virtual void Execute(std::unique_ptr<pb::SegmentRequest> request, SegmentCallback done) = 0;
 
+  // As MetadataEndpoint::TryRead.
+  virtual std::unique_ptr<pb::SegmentResponse> TryRead(const pb::SegmentRequest&) {
+    return nullptr;
+  }
+
   virtual MetadataStatus Status() const = 0;
 
   // Begins a check of one group's store in the background, or tells how one is getting on. It works

@@ -13,10 +13,40 @@ bool OfLeaderMemory(const pb::Operation& operation) {
   return operation.has_renew_leases() || operation.has_data_node_heartbeat();
 }
 
+// What IsSmallRead allows for a page of a directory or a READ's plan.
+constexpr uint32_t kLittleBytes = 64 << 10;
+
+bool ReadsLittle(const pb::Operation& operation) {
+  switch (operation.kind_case()) {
+    case pb::Operation::kPutFile:
+    case pb::Operation::kPutRoot:
+    case pb::Operation::kSaveFile:
+    case pb::Operation::kRestoreFile:
+    case pb::Operation::kGetFile:
+    case pb::Operation::kLookup:
+    case pb::Operation::kLookupParent:
+    case pb::Operation::kGetAttr:
+    case pb::Operation::kAccess:
+    case pb::Operation::kReadLink:
+    case pb::Operation::kGetSession:
+      return true;
+    case pb::Operation::kReadDir:
+      return operation.read_dir().max_bytes() <= kLittleBytes;
+    case pb::Operation::kReadPlan:
+      return operation.read_plan().count() <= kLittleBytes;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 bool IsLeaderMemoryCall(const pb::SegmentRequest& request) {
   return request.operations_size() == 1 && OfLeaderMemory(request.operations(0));
+}
+
+bool IsSmallRead(const pb::SegmentRequest& request) {
+  return std::all_of(request.operations().begin(), request.operations().end(), ReadsLittle);
 }
 
 absl::Status CheckRequest(const pb::SegmentRequest& request, size_t bytes) {

@@ -16,4 +16,7 @@ absl::Status CheckRequest(const pb::SegmentRequest& request, size_t bytes);
 // RENEW_LEASES and DATA_NODE_HEARTBEAT are answered from the leader's memory and travel alone.
 bool IsLeaderMemoryCall(const pb::SegmentRequest& request);
 
+// Whether it changes nothing and takes no longer than handing it to another thread would.
+bool IsSmallRead(const pb::SegmentRequest& request);
+
 }  // namespace openefs::metadata

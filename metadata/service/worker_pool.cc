@@ -9,9 +9,11 @@ WorkerPool::WorkerPool(int threads, size_t max_queued) : max_queued_(max_queued)
 }
 
 bool WorkerPool::Submit(Job& job) {
-  MutexLock lock(mu_);
-  if (stopping_ || queue_.size() >= max_queued_) return false;
-  queue_.push_back(std::move(job));
+  {
+    MutexLock lock(mu_);
+    if (stopping_ || queue_.size() >= max_queued_) return false;
+    queue_.push_back(std::move(job));
+  }
   wake_.Signal();
   return true;
 }

@@ -68,9 +68,14 @@ void RecentRows::Remember(absl::string_view key, std::optional<std::string> valu
   if (!added) young_bytes_ -= BytesOf(key, row->second);
   row->second = std::move(value);
   young_bytes_ += bytes;
-  if (young_bytes_ <= kMaxBytes / 2) return;
+  if (young_bytes_ <= max_bytes_ / 2) return;
   old_ = std::exchange(young_, {});
   old_bytes_ = std::exchange(young_bytes_, 0);
+}
+
+void RecentRows::Drop(absl::string_view key) {
+  Forget(key, young_, young_bytes_);
+  Forget(key, old_, old_bytes_);
 }
 
 void RecentRows::Forget(absl::string_view key, Rows& rows, size_t& bytes) {

@@ -23,6 +23,8 @@ class RecentRows {
   // Inline data and listings are not read by the next entry.
   static constexpr size_t kMaxValueBytes = 1024;
 
+  explicit RecentRows(size_t max_bytes = kMaxBytes) : max_bytes_(max_bytes) {}
+
   // The engine's content, through these rows; scans go past them. What the view reads is
   // remembered. It must be gone before the next Note, and `base` must be the newest snapshot.
   std::unique_ptr<KvSnapshot> Over(std::unique_ptr<KvSnapshot> base);
@@ -37,12 +39,17 @@ class RecentRows {
   const std::optional<std::string>* Find(absl::string_view key);
   void Remember(absl::string_view key, std::optional<std::string> value);
 
-  // Never more than kMaxBytes and a row.
+  // Whatever it is: not known here any more.
+  void Drop(absl::string_view key);
+
+  // Never more than max_bytes and a row.
   size_t bytes() const { return young_bytes_ + old_bytes_; }
 
  private:
   using Rows = absl::flat_hash_map<std::string, std::optional<std::string>>;
   static void Forget(absl::string_view key, Rows& rows, size_t& bytes);
+
+  const size_t max_bytes_;
 
   // Two generations: a full young one becomes the old one, whose rows are forgotten unless somebody
   // asked for them.

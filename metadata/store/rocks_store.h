@@ -26,6 +26,7 @@ class RocksStore : public std::enable_shared_from_this<RocksStore> {
   absl::Status Write(const KvWrites& writes);
   absl::Status Flush();
   std::unique_ptr<KvSnapshot> Snapshot();
+  std::unique_ptr<KvSnapshot> MemoryView();
   // See KvEngine::Checkpoint.
   absl::Status Checkpoint(const std::string& directory);
 

@@ -13,6 +13,10 @@ namespace {
 // next one, which makes their cost per read fall as their number grows.
 constexpr size_t kMaxBarrierRounds = 4;
 
+// Callers that are worth another round while one is under way. A round costs every replica a
+// message and a wake-up or two, so fewer callers rather wait for the next.
+constexpr size_t kWorthAnotherRound = 32;
+
 // Entries that make a record about truncation worth its write while a follower is behind.
 constexpr uint64_t kTruncateStep = 4096;
 
@@ -259,6 +263,7 @@ void Group::StartBarrierRound() {
     return;
   }
   if (rounds_.size() >= kMaxBarrierRounds) return;
+  if (!rounds_.empty() && barriers_.size() < kWorthAnotherRound) return;
   rounds_.push_back({++last_round_, std::exchange(barriers_, {})});
   core_.ReadBarrier(last_round_);
 }
@@ -435,6 +440,13 @@ void Group::NoteRole() {
   noted_role_ = core_.role();
   noted_leader_ = core_.leader();
   noted_term_ = core_.term();
+}
+
+// While a lease holds nobody else answers anything, and this replica answers for an entry once it
+// is applied. So the state machine alone is enough, if it has what earlier leaders answered for.
+uint64_t Group::ReadableUntilUs() const {
+  if (failed_ || !core_.leads() || applier_.applied_index() < core_.term_start()) return 0;
+  return core_.LeaseEndUs();
 }
 
 GroupStatus Group::Status() const {

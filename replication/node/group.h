@@ -96,6 +96,10 @@ class Group {
   bool failed() const { return failed_; }
   uint64_t applied_index() const { return applier_.applied_index(); }
 
+  // Until when (ReadLeaseTimeUs) the state machine may be read without a barrier; 0: not at all.
+  // After Process. What it said before is void as soon as the messages of that turn are sent.
+  uint64_t ReadableUntilUs() const;
+
   // With every tick of one that is awake: goes quiet if nothing is outstanding among those alive.
   void MaybeGoQuiet(const std::function<bool(NodeId)>& alive);
   bool quiet() const { return quiet_; }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
 #include "common/random.h"
+#include "common/turn.h"
 #include "replication/node/read_lease.h"
 
 namespace openefs::replication {
@@ -24,7 +25,10 @@ RaftNode::RaftNode(ReplicaNodeOptions options, Transport* transport, const Clock
       in_flight_(options_.max_proposals_in_flight, options_.max_proposal_bytes_in_flight),
       appliers_(AppliersFor(std::thread::hardware_concurrency())) {}
 
-void RaftNode::AddGroup(GroupId group, StateMachine* machine) { machines_[group] = machine; }
+void RaftNode::AddGroup(GroupId group, StateMachine* machine) {
+  machines_[group] = machine;
+  readable_until_us_[group] = 0;
+}
 
 absl::Status RaftNode::Start() {
   LogStoreOptions log;
@@ -211,6 +215,20 @@ void RaftNode::ReadBarrier(GroupId group, absl::AnyInvocable<void(absl::Status)>
   request.done(absl::UnavailableError("this node has stopped"));
 }
 
+// First the lease, then the clock: if it has not run out by then, it was good when it was looked
+// at, and what was applied then is all that anybody was told.
+bool RaftNode::MayReadAtOnce(GroupId group) const {
+  const auto until = readable_until_us_.find(group);
+  if (until == readable_until_us_.end()) return false;
+  const uint64_t until_us = until->second.load(std::memory_order_acquire);
+  return until_us != 0 && ReadLeaseTimeUs(*clock_) < until_us;
+}
+
+void RaftNode::PublishLease(GroupId id, uint64_t readable_until_us) {
+  if (!options_.read_leases) return;
+  readable_until_us_.at(id).store(readable_until_us, std::memory_order_release);
+}
+
 void RaftNode::SendDigests(GroupId group, const std::vector<StateDigest>& digests) {
   pb::RaftMessage message;
   message.set_type(pb::RaftMessage::STATE_DIGEST);
@@ -245,6 +263,7 @@ void RaftNode::Run() {
     const int64_t wait_ms = next_tick_ms - clock_->MonotonicMs();
     LoopInput in = inbox_->Take(std::clamp<int64_t>(wait_ms, 0, options_.tick_ms));
     if (in.stop) return DropInput(in);
+    const Turn turn;
     if (options_.read_leases) turn_us_ = ReadLeaseTimeUs(*clock_);
     Dispatch(in);
     const int64_t now_ms = clock_->MonotonicMs();
@@ -456,6 +475,8 @@ void RaftNode::ProcessDirty() {
   }
   snapshots_->Serve([this](GroupId id) { return groups_.at(id).get(); });
   if (!out.configurations.empty()) NoteConfigurations(std::move(out.configurations));
+  // Before anybody hears what may end the lease.
+  for (const Group* group : dirty_) PublishLease(group->id(), group->ReadableUntilUs());
   writer_->Submit(std::move(out.writes));
   outbox_->Send();
   for (const ReadEntries& read : out.reads) reader_->Submit(read.group, read.read);
@@ -474,6 +495,7 @@ void RaftNode::ProcessDirty() {
 }
 
 void RaftNode::DropInput(LoopInput& in) {
+  for (const auto& [id, machine] : machines_) PublishLease(id, 0);
   for (SnapshotArrival& arrival : in.snapshots) {
     arrival.reply(absl::UnavailableError("this node is stopping"));
   }

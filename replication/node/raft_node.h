@@ -36,6 +36,7 @@ class RaftNode final : public ReplicaNode {
   void Stop() override;
   void Propose(GroupId group, std::string data, std::shared_ptr<ProposalContext> context) override;
   void ReadBarrier(GroupId group, absl::AnyInvocable<void(absl::Status)> done) override;
+  bool MayReadAtOnce(GroupId group) const override;
   void SendDigests(GroupId group, const std::vector<StateDigest>& digests) override;
   void Fail(GroupId group, absl::Status why) override;
   void Rebuild(GroupId group, absl::Status why) override;
@@ -65,6 +66,7 @@ class RaftNode final : public ReplicaNode {
   void GiveUp(const absl::Status& why);
   void TickAll();
   void ProcessDirty();
+  void PublishLease(GroupId id, uint64_t readable_until_us);
   void DropInput(LoopInput& in);
   void Deliver(pb::RaftMessage message);
   void DeliverDigests(const pb::RaftMessage& message);
@@ -111,6 +113,7 @@ class RaftNode final : public ReplicaNode {
   Transport* const transport_;
   const Clock* const clock_;
   std::map<GroupId, StateMachine*> machines_;
+  std::map<GroupId, std::atomic<uint64_t>> readable_until_us_;  // written by the loop
   std::unique_ptr<LogStore> store_;
   std::unique_ptr<Peers> peers_;
   std::unique_ptr<LogReader> reader_;

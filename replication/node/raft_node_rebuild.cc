@@ -143,6 +143,7 @@ void RaftNode::BeginRebuild(const GroupFailure& failure) {
   if (gave_up_ || group == nullptr || rebuilds_.contains(id)) return;
   const bool needed = group->core().leads() && !CheckQuorumWithout(*group, options_.node_id).ok();
   if (failure.can_wait && needed) return;
+  PublishLease(id, 0);
   group->PassOnLeadership(*outbox_);
   group->Fail(why);
   snapshots_->Release(id);  // it installs none any more

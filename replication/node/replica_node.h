@@ -123,6 +123,11 @@ class ReplicaNode {
   // concurrent callers; any thread; `done` runs on a thread of the node and must not block.
   virtual void ReadBarrier(GroupId group, absl::AnyInvocable<void(absl::Status)> done) = 0;
 
+  // With read leases: whether this node was the only leader at some time after the call, and its
+  // state machine had applied by then all that any leader has answered for. So a read that begins
+  // now needs no barrier. Any thread; a few loads.
+  virtual bool MayReadAtOnce(GroupId) const { return false; }
+
   // To every other replica of the group, where StateMachine::OnPeerDigests gets them; may be lost.
   // Any thread; never blocks.
   virtual void SendDigests(GroupId group, const std::vector<StateDigest>& digests) = 0;

@@ -28,10 +28,12 @@ void Raft::NoteLeaseAnswer(const pb::RaftMessage& m, Progress& progress) const {
   progress.lease_time = std::max(progress.lease_time, m.lease_time());
 }
 
-bool Raft::LeaseHolds() const {
-  if (!options_.lease.enabled() || !leads()) return false;
+bool Raft::LeaseHolds() const { return now_us_ < LeaseEndUs(); }
+
+uint64_t Raft::LeaseEndUs() const {
+  if (!options_.lease.enabled() || !leads()) return 0;
   const bool handing_over = transferee_ != 0 || lease_void_;
-  if (handing_over && options_.planted_bug != PlantedBug::kLeaseDuringTransfer) return false;
+  if (handing_over && options_.planted_bug != PlantedBug::kLeaseDuringTransfer) return 0;
   const uint64_t since = QuorumValue(configuration(), [&](NodeId voter) {
     const auto found = progress_.find(voter);
     if (voter == options_.id) return now_us_;
@@ -41,7 +43,7 @@ bool Raft::LeaseHolds() const {
   const uint64_t promised_us =
       options_.lease.tick_us * static_cast<uint64_t>(options_.election_ticks - 1);
   const uint64_t drift = options_.lease.max_drift_percent;
-  return since != 0 && now_us_ < since + promised_us * (100 - drift) / (100 + drift);
+  return since == 0 ? 0 : since + promised_us * (100 - drift) / (100 + drift);
 }
 
 }  // namespace openefs::replication::raft

@@ -225,6 +225,9 @@ class Raft {
   const LogView& log() const { return log_; }
   // Leader: index of the no-op that opened the term.
   uint64_t term_start() const { return term_start_; }
+  // Until which reading of its clock this leader is surely the only one, as things are; 0: no
+  // lease.
+  uint64_t LeaseEndUs() const;
   // A hint: no member that the leader knows of needs entries below from another replica. A follower
   // that is away, or gets a snapshot, holds it up without bound; see Compact.
   uint64_t truncate_below() const { return truncate_below_; }

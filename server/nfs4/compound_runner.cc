@@ -109,6 +109,12 @@ boost::asio::awaitable<void> CompoundRunner::RunLocal() {
 boost::asio::awaitable<void> CompoundRunner::ExecuteRun() {
   FillRequest();
   mutated_ |= run_mutates_;
+  if (!run_mutates_) {
+    if (auto at_once = context_.services->metadata().TryRead(*request_); at_once != nullptr) {
+      co_await FinishRun(*at_once);
+      co_return;
+    }
+  }
   using Response = absl::StatusOr<std::unique_ptr<pb::SegmentResponse>>;
   Response response = co_await rpc::Await<Response>([this](auto done) {
     context_.services->metadata().Execute(std::move(request_), std::move(done));

@@ -28,6 +28,13 @@ void GatedMetadata::Execute(std::unique_ptr<pb::SegmentRequest> request,
   gate_->Leave();
 }
 
+std::unique_ptr<pb::SegmentResponse> GatedMetadata::TryRead(const pb::SegmentRequest& request) {
+  if (!gate_->Enter()) return nullptr;
+  std::unique_ptr<pb::SegmentResponse> response = client_->TryRead(request);
+  gate_->Leave();
+  return response;
+}
+
 void GatedBlobs::SetClusterMap(std::shared_ptr<const pb::ClusterMap> map) {
   if (!gate_->Enter()) return;
   client_->SetClusterMap(std::move(map));

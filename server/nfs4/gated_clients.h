@@ -34,6 +34,7 @@ class GatedMetadata final : public metadata::MetadataClient {
 
   void Execute(std::unique_ptr<pb::SegmentRequest> request,
                metadata::SegmentCallback done) override;
+  std::unique_ptr<pb::SegmentResponse> TryRead(const pb::SegmentRequest& request) override;
 
  private:
   metadata::MetadataClient* const client_;

@@ -115,6 +115,47 @@ TEST_CASE("a read under a lease needs no round to the others") {
   for (int i = 0; i < 10; ++i) CHECK(nodes.cluster.Barrier(nodes.leader).ok());
 }
 
+TEST_CASE("who holds a lease may read at once, until it runs out or is given up") {
+  Leases nodes;
+  REQUIRE(nodes.cluster.Barrier(nodes.leader).ok());
+  const auto may_read = [&](NodeId id) { return nodes.cluster.node(id).MayReadAtOnce(kGroup); };
+  nodes.Settle();
+  CHECK(may_read(nodes.leader));
+  CHECK_FALSE(may_read(nodes.others().front()));
+  CHECK_FALSE(nodes.cluster.node(nodes.leader).MayReadAtOnce(kGroup + 1));
+  nodes.cluster.Isolate(nodes.leader, true);
+  nodes.Settle();
+  CHECK(may_read(nodes.leader));
+  SECTION("it runs out, whether anything happens on that node or not") {
+    nodes.clock().Run(kLongerThanLeaseMs);
+    CHECK_FALSE(may_read(nodes.leader));
+  }
+  SECTION("the machine was suspended") {
+    nodes.clock().Suspend(kLongerThanLeaseMs);
+    CHECK_FALSE(may_read(nodes.leader));
+  }
+  SECTION("leadership is handed over") {
+    nodes.cluster.node(nodes.leader)
+        .TransferLeadership(kGroup, nodes.others().front(), [](const absl::Status&) {});
+    nodes.Settle();
+    CHECK_FALSE(may_read(nodes.leader));
+  }
+  SECTION("the replica fails") {
+    nodes.cluster.node(nodes.leader).Fail(kGroup, absl::InternalError("a test"));
+    nodes.Settle();
+    CHECK_FALSE(may_read(nodes.leader));
+  }
+}
+
+TEST_CASE("without the setting nobody may read at once") {
+  Leases nodes(NodeId{0});
+  REQUIRE(nodes.cluster.Barrier(nodes.leader).ok());
+  nodes.Settle();
+  for (const NodeId id : nodes.cluster.voters()) {
+    CHECK_FALSE(nodes.cluster.node(id).MayReadAtOnce(kGroup));
+  }
+}
+
 TEST_CASE("without the setting, on the leader or on the others, every read needs a round") {
   Leases nodes(GENERATE(NodeId{0}, NodeId{1}));
   REQUIRE(nodes.cluster.Barrier(nodes.leader).ok());

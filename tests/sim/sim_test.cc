@@ -36,8 +36,9 @@ TEST_CASE("a cluster keeps its promises under faults", "[seeds]") {
   for (const char* event :
        {"snapshots installed", "snapshots installed by a new replica", "joint changes completed",
         "machines added", "removed replicas taken away", "transfers done",
-        "read barriers held by a lease", "writes torn", "pauses of a leader", "partitions",
-        "messages overtaken", "messages doubled", "messages lost"}) {
+        "read barriers held by a lease", "reads at once under a lease", "writes torn",
+        "pauses of a leader", "partitions", "messages overtaken", "messages doubled",
+        "messages lost"}) {
     INFO(event);
     CHECK(counts[event] > 0);
   }

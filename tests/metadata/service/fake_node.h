@@ -69,6 +69,7 @@ class FakeNode final : public replication::ReplicaNode {
   void ReleaseBarriers() {
     for (auto& done : std::exchange(held_barriers, {})) done(barrier);
   }
+  bool MayReadAtOnce(GroupId) const override { return lease; }
   void SendDigests(GroupId, const std::vector<replication::StateDigest>& sent) override {
     digests = sent;
   }
@@ -93,6 +94,7 @@ class FakeNode final : public replication::ReplicaNode {
 
   bool commit_at_once = true;
   bool hold_barriers = false;
+  bool lease = false;
   std::deque<absl::AnyInvocable<void(absl::Status)>> held_barriers;
   absl::Status barrier;
   absl::Status failure;

@@ -5,6 +5,7 @@
 #include <future>
 
 #include "common/metrics/metrics.h"
+#include "common/turn.h"
 #include "metadata/state/client_id.h"
 #include "tests/metadata/service/fake_node.h"
 #include "tests/metadata/state/test_group.h"
@@ -222,6 +223,77 @@ TEST_CASE("reads beyond the limit are pushed back, and have room again when some
   h.node.hold_barriers = false;
   h.node.barrier = absl::OkStatus();
   CHECK(h.Run(request).ok());
+}
+
+TEST_CASE("with a lease a small read is answered at once, and nothing else is") {
+  Harness h;
+  h.node.Lead();
+  const std::string session = h.Connect("c");
+  const auto at_once = [&](const pb::Operation& operation) {
+    pb::SegmentRequest request;
+    request.set_group(kFirstNamespaceGroup);
+    *request.add_operations() = operation;
+    return h.group->TryRead(request);
+  };
+  CHECK(at_once(GetSession(session)) == nullptr);
+  h.node.lease = true;
+  const auto response = at_once(GetSession(session));
+  REQUIRE(response != nullptr);
+  CHECK(response->results(0).has_session());
+  CHECK(at_once(GetSession(""))->results(0).error() == pb::FS_BADSESSION);
+  CHECK(at_once(ReclaimComplete()) == nullptr);
+  CHECK(at_once(Renew(1)) == nullptr);
+  CHECK(at_once(pb::Operation()) == nullptr);
+  CHECK(h.group->TryRead(pb::SegmentRequest()) == nullptr);
+  pb::Operation page;
+  page.mutable_read_dir()->set_max_bytes(4096);
+  CHECK(at_once(page) != nullptr);
+  page.mutable_read_dir()->set_max_bytes(1 << 20);
+  CHECK(at_once(page) == nullptr);
+  h.node.Follow(2);
+  CHECK(at_once(GetSession(session)) == nullptr);
+}
+
+TEST_CASE("a read at once renews its client's lease as any does") {
+  Harness h;
+  h.node.Lead();
+  h.node.lease = true;
+  const std::string session = h.Connect("c");
+  h.clock.AdvanceMs(1400);
+  pb::SegmentRequest request = WithSlot(session, 1, GetSession(session));
+  request.set_group(kFirstNamespaceGroup);
+  REQUIRE(h.group->TryRead(request) != nullptr);
+  h.clock.AdvanceMs(1400);
+  h.group->Tend();
+  CHECK(metrics::GetGauge("openefs_metadata_lapsed_clients", "",
+                          {{"node", "1"}, {"group", std::to_string(kFirstNamespaceGroup)}})
+            .Value() == 0);
+}
+
+TEST_CASE("reads that pass their barrier in one turn are answered at its end, however many") {
+  Harness h;
+  h.node.Lead();
+  const std::string session = h.Connect("c");
+  h.node.hold_barriers = true;
+  const size_t count = GENERATE(size_t{1}, kReadsAtOnce, 3 * kReadsAtOnce + 1);
+  std::vector<std::future<Answer>> answers;
+  for (size_t i = 0; i < count; ++i) {
+    pb::SegmentRequest request;
+    *request.add_operations() = GetSession(session);
+    answers.push_back(h.Start(std::move(request)));
+  }
+  {
+    const Turn turn;
+    h.node.ReleaseBarriers();
+    for (auto& answer : answers) {
+      CHECK(answer.wait_for(std::chrono::seconds(0)) == std::future_status::timeout);
+    }
+  }
+  for (auto& answer : answers) {
+    const Answer got = answer.get();
+    REQUIRE(got.ok());
+    CHECK((*got)->results(0).has_session());
+  }
 }
 
 TEST_CASE("leases run out by the leader's clock, and a lapsed client yields") {

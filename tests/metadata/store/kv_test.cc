@@ -49,6 +49,36 @@ TEMPLATE_LIST_TEST_CASE("a snapshot keeps showing what was there", "", AllEngine
   CHECK(Contents(engine->Snapshot()->Scan("", "z")) == Map{{"a", "5"}, {"c", "4"}});
 }
 
+TEMPLATE_LIST_TEST_CASE("a memory view shows what there is, or nothing at all", "", AllEngines) {
+  TestType maker;
+  std::unique_ptr<KvEngine> engine = maker.Open();
+  REQUIRE(engine->Write({{"a", "1"}, {"b", "2"}}).ok());
+  auto view = engine->MemoryView();
+  std::string value;
+  CHECK((view->Get("a", &value) && value == "1"));
+  CHECK_FALSE(view->Get("c", &value));
+  auto it = view->Scan("a", "z");
+  REQUIRE(engine->Write({{"b", "3"}}).ok());
+  CHECK(Contents(std::move(it)) == Map{{"a", "1"}, {"b", "2"}});
+  if (!TestType::kOnDisk) return;
+  CHECK_THROWS_AS(view->Get("a", &value), NotInMemory);
+  CHECK_THROWS_AS(view->Scan("a", "z"), NotInMemory);
+  CHECK(Contents(engine->MemoryView()->Scan("a", "z")) == Map{{"a", "1"}, {"b", "3"}});
+}
+
+TEST_CASE("a memory view does not wait for the disk") {
+  RocksEngine maker;
+  std::unique_ptr<KvEngine> engine = maker.Open();
+  REQUIRE(engine->Write({{"a", "1"}, {"b", "2"}}).ok());
+  REQUIRE(engine->Flush().ok());
+  std::string value;
+  CHECK_THROWS_AS(engine->MemoryView()->Get("a", &value), NotInMemory);
+  CHECK_THROWS_AS(Contents(engine->MemoryView()->Scan("a", "z")), NotInMemory);
+  CHECK(engine->Snapshot()->Get("a", &value));  // brings it to memory
+  CHECK((engine->MemoryView()->Get("a", &value) && value == "1"));
+  CHECK(Contents(engine->MemoryView()->Scan("a", "z")).size() == 2);
+}
+
 TEMPLATE_LIST_TEST_CASE("scans end before their end", "", AllEngines) {
   TestType maker;
   std::unique_ptr<KvEngine> engine = maker.Open();

@@ -1,9 +1,12 @@
 #include "tests/sim/node/process.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "common/check.h"
+#include "common/turn.h"
+#include "metadata/ops/segment.h"
 #include "metadata/service/request_check.h"
 #include "replication/node/read_lease.h"
 #include "tests/sim/kernel/violation.h"
@@ -112,7 +115,9 @@ void Process::Wake() {
 }
 
 void Process::Turn() {
-  ++turns_;
+  // Both ways of serving reads that have passed their barrier: here, and by a worker.
+  std::optional<openefs::Turn> at_once;
+  if (++turns_ % 2 == 0) at_once.emplace();
   replication::LoopInput in = inbox_.Take(0);
   if (machine_.options->leases != 0) {
     const uint64_t now_us = replication::ReadLeaseTimeUs(*machine_.clock);
@@ -124,6 +129,9 @@ void Process::Turn() {
   for (const auto& replica : replicas_) {
     replica->group().Process(out);
     replica->snapshots().Collect(replica->group());
+  }
+  for (const auto& replica : replicas_) {
+    readable_until_us_[replica->id()] = replica->group().ReadableUntilUs();
   }
   for (replication::WriteTask& task : out.writes) to_write_.push_back(std::move(task));
   StartWrite();
@@ -281,6 +289,12 @@ void Process::Execute(std::unique_ptr<pb::SegmentRequest> request, metadata::Seg
     return done(sound);
   }
   metadata::Group& service = Find(request->group()).service();
+  if (!metadata::SegmentMutates(*request)) {
+    if (auto response = service.TryRead(*request)) {
+      machine_.counts->Add("reads at once under a lease");
+      return done(std::move(response));
+    }
+  }
   service.Execute(std::move(request), bytes, std::move(done));
   WakeOthers();
 }
@@ -309,6 +323,13 @@ void Process::ReadBarrier(GroupId group, absl::AnyInvocable<void(absl::Status)> 
   };
   inbox_.AddBarrier({group, std::move(checked)});
   Wake();
+}
+
+// As RaftNode's.
+bool Process::MayReadAtOnce(GroupId group) const {
+  const auto until = readable_until_us_.find(group);
+  return until != readable_until_us_.end() &&
+         replication::ReadLeaseTimeUs(*machine_.clock) < until->second;
 }
 
 void Process::ChangeMembers(GroupId group, replication::MemberChange change,

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -48,6 +49,7 @@ class Process final : public replication::ReplicaNode, private replication::Batc
   void Propose(GroupId group, std::string data,
                std::shared_ptr<replication::ProposalContext> context) override;
   void ReadBarrier(GroupId group, absl::AnyInvocable<void(absl::Status)> done) override;
+  bool MayReadAtOnce(GroupId group) const override;
   void SendDigests(GroupId group, const std::vector<replication::StateDigest>& digests) override;
   void Fail(GroupId group, absl::Status why) override;
   void ChangeMembers(GroupId group, replication::MemberChange change,
@@ -83,6 +85,8 @@ class Process final : public replication::ReplicaNode, private replication::Batc
   replication::Inbox inbox_;
   replication::Outbox outbox_;
   std::vector<std::unique_ptr<Replica>> replicas_;
+
+  std::map<GroupId, uint64_t> readable_until_us_;  // as of the last turn
 
   std::deque<replication::WriteTask> to_write_;
   std::vector<replication::WriteTask> writing_;
