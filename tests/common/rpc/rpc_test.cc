@@ -123,7 +123,7 @@ void WaitUntilUsable(Channel& channel) {
 
 }  // namespace
 
-TEST_CASE("rpc: calls made in one turn of a thread go out at its end") {
+TEST_CASE("rpc: calls made in one turn of a thread go out at its end, at the latest") {
   Peer peer;
   const auto channel = MakeChannel(peer.address());
   WaitUntilUsable(*channel);
@@ -139,8 +139,6 @@ TEST_CASE("rpc: calls made in one turn of a thread go out at its end") {
       });
     }
     channel->Send(kNote, {"b", {}});
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    CHECK(replies == 0);
   }
   all.Wait();
   CHECK(peer.WaitForNotes(1) == std::vector<std::string>{"b"});
