@@ -37,7 +37,8 @@ class DataNodeRole final : public RunningRole {
     self.set_address(config.rpc_advertise);
     self.set_store_id(node_->Status().store_id());
     client_ = ConnectToMetadata(config);
-    agent_ = std::make_unique<DataNodeAgent>(client_.get(), std::move(self));
+    agent_ = std::make_unique<DataNodeAgent>(
+        client_.get(), std::move(self), [node = node_.get()] { return node->Status().failing(); });
     return absl::OkStatus();
   }
 

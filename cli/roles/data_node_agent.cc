@@ -15,8 +15,12 @@ constexpr int64_t kRegisterRetryMs = 200;
 
 }  // namespace
 
-DataNodeAgent::DataNodeAgent(metadata::MetadataClient* client, pb::DataNode self)
-    : client_(client), self_(std::move(self)), thread_([this] { Run(); }) {}
+DataNodeAgent::DataNodeAgent(metadata::MetadataClient* client, pb::DataNode self,
+                             std::function<bool()> failing)
+    : client_(client),
+      self_(std::move(self)),
+      failing_(std::move(failing)),
+      thread_([this] { Run(); }) {}
 
 DataNodeAgent::~DataNodeAgent() {
   {
@@ -56,6 +60,7 @@ bool DataNodeAgent::Heartbeat() {
   heartbeat->set_node_id(self_.node_id());
   heartbeat->set_store_id(self_.store_id());
   heartbeat->set_address(self_.address());
+  heartbeat->set_failing(failing_());
   absl::StatusOr<pb::OperationResult> result =
       control::ExecuteOne(*client_, kSystemGroup, std::move(operation));
   if (result.ok()) return result->error() == pb::FS_OK;

@@ -1,7 +1,8 @@
 // Speaks for one data node to the system group: registers it, then says once a second that it is
-// alive.
+// alive, and whether it still takes anything.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <thread>
 
@@ -14,8 +15,9 @@ namespace openefs::cli {
 
 class DataNodeAgent {
  public:
-  // `client` must outlive the agent. `self` needs node_id, az, address and store_id.
-  DataNodeAgent(metadata::MetadataClient* client, pb::DataNode self);
+  // `client` must outlive the agent. `self` needs node_id, az, address and store_id. `failing`, as
+  // DataNodeStatus::failing, is called on the agent's thread.
+  DataNodeAgent(metadata::MetadataClient* client, pb::DataNode self, std::function<bool()> failing);
   ~DataNodeAgent();  // stops; the map says DOWN after a while
 
   DataNodeAgent(const DataNodeAgent&) = delete;
@@ -30,6 +32,7 @@ class DataNodeAgent {
   // Constant
   metadata::MetadataClient* const client_;
   const pb::DataNode self_;
+  const std::function<bool()> failing_;
 
   // Agent's thread only
   std::string last_refusal_;

@@ -170,8 +170,10 @@ absl::Status EmbeddedClusterImpl::StartDataNodes() {
       self.set_node_id(node.node_id);
       self.set_az(node.az);
       self.set_store_id((*opened)->Status().store_id());
+      datastore::DataNode* const raw = opened->get();
       data_nodes_[node.node_id] = *std::move(opened);
-      agents_.push_back(std::make_unique<DataNodeAgent>(client_.get(), std::move(self)));
+      agents_.push_back(std::make_unique<DataNodeAgent>(client_.get(), std::move(self),
+                                                        [raw] { return raw->Status().failing(); }));
     }
   }
   return absl::OkStatus();

@@ -250,7 +250,11 @@ pb::FsError Group::OnHeartbeat(const pb::DataNodeHeartbeat& heartbeat) {
     return pb::FS_NOT_SAME;
   }
   if (node->status() == pb::NODE_GONE) return pb::FS_STALE;
-  monitor_.Heard(heartbeat.node_id(), NowMs());
+  if (heartbeat.failing()) {
+    monitor_.HeardFailing(heartbeat.node_id(), NowMs());
+  } else {
+    monitor_.Heard(heartbeat.node_id(), NowMs());
+  }
   return pb::FS_OK;
 }
 

@@ -21,6 +21,9 @@ class NodeMonitor {
 
   void Heard(uint32_t node_id, int64_t now_ms);
 
+  // It is there, but of no use to writers: as one that has been silent for long.
+  void HeardFailing(uint32_t node_id, int64_t now_ms) { Heard(node_id, now_ms - timeout_ms_ - 1); }
+
   // Status changes the map needs: DOWN for the silent, UP for those heard again. GONE is for ever.
   std::vector<pb::SetNodeStatus> Judge(const std::vector<pb::DataNode>& nodes,
                                        int64_t now_ms) const;

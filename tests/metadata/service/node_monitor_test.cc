@@ -40,5 +40,19 @@ TEST_CASE("nodes go down in silence, come up when heard, and never come back fro
   CHECK(monitor.Judge({Node(2, pb::NODE_DOWN)}, 5001).empty());
 }
 
+TEST_CASE("a node that says it is failing goes down at once, and comes up when it says otherwise") {
+  NodeMonitor monitor(3000);
+  monitor.Reset(0);
+  monitor.Heard(1, 100);
+  CHECK(monitor.Judge({Node(1, pb::NODE_UP)}, 200).empty());
+  monitor.HeardFailing(1, 300);
+  const auto changes = monitor.Judge({Node(1, pb::NODE_UP)}, 300);
+  REQUIRE(changes.size() == 1);
+  CHECK(changes[0].status() == pb::NODE_DOWN);
+  CHECK(monitor.Judge({Node(1, pb::NODE_DOWN)}, 400).empty());
+  monitor.Heard(1, 500);  // restarted
+  CHECK(monitor.Judge({Node(1, pb::NODE_DOWN)}, 500).size() == 1);
+}
+
 }  // namespace
 }  // namespace openefs::metadata
