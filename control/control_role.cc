@@ -12,6 +12,7 @@ std::vector<std::unique_ptr<Job>> AllJobs() {
   std::vector<std::unique_ptr<Job>> jobs;
   jobs.push_back(MakeCollectJob());
   jobs.push_back(MakeRepairJob());
+  jobs.push_back(MakeRepairCorruptJob());
   jobs.push_back(MakePurgeOrphansJob());
   jobs.push_back(MakeSweepOrphanBlobsJob());
   return jobs;

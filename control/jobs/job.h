@@ -53,6 +53,7 @@ class Job {
 
 std::unique_ptr<Job> MakeCollectJob();
 std::unique_ptr<Job> MakeRepairJob();
+std::unique_ptr<Job> MakeRepairCorruptJob();
 std::unique_ptr<Job> MakePurgeOrphansJob();
 std::unique_ptr<Job> MakeSweepOrphanBlobsJob();
 

@@ -7,14 +7,13 @@
 
 #include "common/limits.h"
 #include "common/log.h"
+#include "control/jobs/fragment_walk.h"
 #include "control/jobs/job.h"
 
 namespace openefs::control {
 namespace {
 
 constexpr int64_t kIntervalMs = 10 * 60 * 1'000;  // from the end of one pass to the next
-// Fragments in one round: as many as the metadata checks in one request.
-constexpr uint32_t kPage = 1'024;
 
 class SweepOrphanBlobsJob final : public Job {
  public:
@@ -23,68 +22,37 @@ class SweepOrphanBlobsJob final : public Job {
   absl::StatusOr<RoundEnd> RunRound(JobContext& context) override;
 
  private:
-  absl::StatusOr<std::vector<BlobId>> NextPage(JobContext& context, const pb::DataNode& node,
-                                               bool* end);
+  static std::vector<BlobId> OldIn(const JobContext& context,
+                                   const pb::ListFragmentsResponse& listed);
   static absl::StatusOr<std::vector<BlobId>> Unknown(JobContext& context, std::vector<BlobId> ids);
   static absl::Status Sweep(JobContext& context, std::vector<BlobId> ids);
-  const pb::DataNode* NextNode(const pb::ClusterMap& map) const;
 
-  // Where the pass is: nodes up to done_node_ are done, and of the next one all up to after_.
-  NodeId done_node_ = 0;
-  BlobId after_;
+  FragmentWalk walk_;
 };
 
-// The node with the lowest id above done_node_ that can answer.
-const pb::DataNode* SweepOrphanBlobsJob::NextNode(const pb::ClusterMap& map) const {
-  const pb::DataNode* next = nullptr;
-  for (const pb::DataNode& node : map.data_nodes()) {
-    if (node.node_id() <= done_node_ || node.status() != pb::NODE_UP) continue;
-    if (next == nullptr || node.node_id() < next->node_id()) next = &node;
-  }
-  return next;
-}
-
 absl::StatusOr<RoundEnd> SweepOrphanBlobsJob::RunRound(JobContext& context) {
-  const pb::DataNode* node = NextNode(context.cluster->map());
-  if (node == nullptr) {
-    done_node_ = 0;
-    return RoundEnd::kDone;
-  }
-  bool end = false;
-  const absl::StatusOr<std::vector<BlobId>> page = NextPage(context, *node, &end);
-  const absl::Status swept = page.ok() ? Sweep(context, *page) : page.status();
+  const auto page = walk_.Next(context);
+  if (page.ok() && !page->has_value()) return RoundEnd::kDone;
+  const absl::Status swept =
+      page.ok() ? Sweep(context, OldIn(context, (*page)->listed)) : page.status();
   if (absl::IsCancelled(swept)) return swept;
   if (!swept.ok()) {
-    // What is left of this node waits for the next pass, so that it does not keep the others.
-    Log(LogLevel::kWarning, "control.sweep.failed",
-        {{"node", node->node_id()}, {"error", swept.ToString()}});
-  }
-  if (end || !swept.ok()) {
-    done_node_ = node->node_id();
-    after_ = {};
+    if (page.ok()) walk_.LeaveNode((*page)->node);
+    Log(LogLevel::kWarning, "control.sweep.failed", {{"error", swept.ToString()}});
   }
   return RoundEnd::kMore;
 }
 
-// The old enough blobs of which the node has fragments.
-absl::StatusOr<std::vector<BlobId>> SweepOrphanBlobsJob::NextPage(JobContext& context,
-                                                                  const pb::DataNode& node,
-                                                                  bool* end) {
-  pb::ListFragmentsRequest request;
-  *request.mutable_after() = ToProto(after_);
-  request.set_limit(kPage);
-  const auto client = context.connect(node);
-  const auto listed = StopSignal::Wait<absl::StatusOr<pb::ListFragmentsResponse>>(
-      context.signal, [&](auto done) { client->List(std::move(request), std::move(done)); });
-  if (!listed.ok()) return listed.status();
+// Those that are old enough to be orphans.
+std::vector<BlobId> SweepOrphanBlobsJob::OldIn(const JobContext& context,
+                                               const pb::ListFragmentsResponse& listed) {
   const auto now_ms = static_cast<uint64_t>(context.clock.WallMs());
   std::set<BlobId> old;
-  for (const pb::ListFragmentsResponse::Entry& entry : listed->entries()) {
-    after_ = FromProto(entry.fragment().blob());
-    if (after_.created_ms() + kBlobOrphanMs < now_ms) old.insert(after_);
+  for (const pb::ListFragmentsResponse::Entry& entry : listed.entries()) {
+    const BlobId id = FromProto(entry.fragment().blob());
+    if (id.created_ms() + kBlobOrphanMs < now_ms) old.insert(id);
   }
-  *end = listed->end() || listed->entries().empty();
-  return std::vector<BlobId>(old.begin(), old.end());
+  return {old.begin(), old.end()};
 }
 
 absl::Status SweepOrphanBlobsJob::Sweep(JobContext& context, std::vector<BlobId> ids) {

@@ -9,8 +9,10 @@ pb::FsError CheckBlobsOp::Apply(OperationContext& context, const Request& reques
                                 pb::OperationResult* result) {
   if (request.blobs_size() > kMaxBatch) return pb::FS_INVAL;
   pb::CheckBlobsResult* answer = result->mutable_check_blobs();
-  for (const pb::BlobId& id : request.blobs())
+  for (const pb::BlobId& id : request.blobs()) {
     answer->add_known(BlobIsKnown(context.txn, FromProto(id)));
+    answer->add_blob_lengths(ReferencedBlobLength(context.txn, FromProto(id)));
+  }
   return pb::FS_OK;
 }
 

@@ -40,6 +40,12 @@ void DropBlobReference(Transaction& txn, const pb::BlobExtent& extent, uint64_t 
 
 bool BlobIsKnown(const Transaction& txn, BlobId id) { return txn.Contains(keys::Blob(id)); }
 
+uint32_t ReferencedBlobLength(const Transaction& txn, BlobId id) {
+  pb::BlobRecord record;
+  if (!txn.GetRecord(keys::Blob(id), &record) || record.references() == 0) return 0;
+  return record.blob_length();
+}
+
 bool MayReferTo(const Transaction& txn, const pb::NewBlob& blob) {
   pb::BlobRecord record;
   if (!txn.GetRecord(keys::Blob(FromProto(blob.id())), &record)) return true;

@@ -26,6 +26,9 @@ void DropBlobReference(Transaction& txn, const pb::BlobExtent& extent, uint64_t 
 // Whether some extent uses it, or it is queued to be collected.
 bool BlobIsKnown(const Transaction& txn, BlobId id);
 
+// Of one that some extent uses; 0: of others.
+uint32_t ReferencedBlobLength(const Transaction& txn, BlobId id);
+
 // Whether an extent may use it: not once it is queued to be collected, and never under another
 // length.
 bool MayReferTo(const Transaction& txn, const pb::NewBlob& blob);

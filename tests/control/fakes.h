@@ -121,14 +121,19 @@ class FakeDataNode final : public datastore::DataNodeClient {
     auto it = blobs.upper_bound(FromProto(request.after()));
     const uint32_t limit = std::min(request.limit(), page);
     for (uint32_t n = 0; it != blobs.end() && n < limit; ++it, ++n) {
-      *response.add_entries()->mutable_fragment()->mutable_blob() = ToProto(*it);
+      pb::ListFragmentsResponse::Entry* entry = response.add_entries();
+      *entry->mutable_fragment()->mutable_blob() = ToProto(*it);
+      entry->mutable_fragment()->set_index(fragment);
+      entry->set_corrupt(corrupt.contains(*it));
     }
     response.set_end(it == blobs.end());
     done(std::move(response));
   }
 
-  std::set<BlobId> blobs;
-  uint32_t page = ~0u;  // never lists more at once
+  std::set<BlobId> blobs;  // of each it has this fragment
+  uint32_t fragment = 0;
+  std::set<BlobId> corrupt;  // of those
+  uint32_t page = ~0u;       // never lists more at once
   absl::Status error;
   int lists = 0;
 };

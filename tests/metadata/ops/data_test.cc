@@ -166,6 +166,7 @@ TEMPLATE_LIST_TEST_CASE("blobs nobody refers to are collected, after a while", "
   *known.mutable_check_blobs()->add_blobs() = queued.blobs(0).id();
   known.mutable_check_blobs()->add_blobs()->set_low(12345);
   CHECK(shell.Background(known).check_blobs().known(0));
+  CHECK(shell.Background(known).check_blobs().blob_lengths(0) == 0);  // nobody uses it
   CHECK_FALSE(shell.Background(known).check_blobs().known(1));
   pb::Operation finish;
   finish.mutable_finish_collect()->add_keys(queued.blobs(0).key());
