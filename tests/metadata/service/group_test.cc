@@ -388,6 +388,14 @@ TEST_CASE("data nodes go down in silence and come up when they are heard") {
   CHECK(h.One(heartbeat).error() == pb::FS_OK);
   h.group->Tend();
   CHECK(status() == pb::NODE_UP);
+  heartbeat.mutable_data_node_heartbeat()->set_failing(true);
+  CHECK(h.One(heartbeat).error() == pb::FS_OK);
+  h.group->Tend();
+  CHECK(status() == pb::NODE_DOWN);
+  heartbeat.mutable_data_node_heartbeat()->set_failing(false);  // restarted
+  CHECK(h.One(heartbeat).error() == pb::FS_OK);
+  h.group->Tend();
+  CHECK(status() == pb::NODE_UP);
   heartbeat.mutable_data_node_heartbeat()->set_store_id(std::string(16, 't'));
   CHECK(h.One(heartbeat).error() == pb::FS_NOT_SAME);
 }
