@@ -22,6 +22,12 @@ namespace {
 
 // Blocks of all groups of the process together. What is hot (inodes, directory entries) is small.
 constexpr size_t kBlockCacheBytes = size_t{64} << 20;
+// The cache in so many parts with a lock each (a power of two). RocksDB's own choice is 64 of 1
+// MiB, which throw out what is larger.
+constexpr int kBlockCachePartBits = 2;
+// Filters and indexes come in blocks of this size. In one piece those of a table of a million rows
+// are over a MiB, and every look-up that does not find them in the cache would read and check that.
+constexpr size_t kFilterBlockBytes = size_t{16} << 10;
 // Each group: memory before a table is written, and how many such buffers may wait for the disk.
 constexpr size_t kWriteBufferBytes = size_t{16} << 20;
 constexpr int kWriteBuffers = 3;
@@ -153,7 +159,8 @@ absl::Status ToStatus(const rocksdb::Status& status, absl::string_view doing) {
 }
 
 std::shared_ptr<rocksdb::Cache> SharedBlockCache() {
-  static const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(kBlockCacheBytes);
+  static const std::shared_ptr<rocksdb::Cache> cache =
+      rocksdb::NewLRUCache(kBlockCacheBytes, kBlockCachePartBits);
   return cache;
 }
 
@@ -163,6 +170,9 @@ rocksdb::Options MakeOptions() {
   table.cache_index_and_filter_blocks = true;  // so that the cache bounds them too
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.metadata_block_size = kFilterBlockBytes;
   table.format_version = 5;
 
   rocksdb::Options options;
