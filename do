@@ -53,12 +53,13 @@ unit() {
   ctest --test-dir "build/$preset" -L unit -j "$(nproc)" --output-on-failure
 }
 
+# What the program itself logs is not shown; run it again on the file that a failure leaves to see that.
 fuzz() {
   local seconds=${1:-60} fuzzer
   build fuzz
   for fuzzer in $(find build/fuzz/tests -maxdepth 1 -name '*_fuzz' -perm -u+x); do
     echo "== $(basename "$fuzzer"), $seconds s"
-    "$fuzzer" -max_total_time="$seconds" -max_len=65536 -len_control=0 -rss_limit_mb=4096 -print_final_stats=1 \
+    "$fuzzer" -max_total_time="$seconds" -max_len=65536 -len_control=0 -rss_limit_mb=4096 -print_final_stats=1 -close_fd_mask=2 \
       -artifact_prefix="build/fuzz/"
   done
 }

@@ -12,6 +12,10 @@ namespace {
 
 constexpr char kFileName[] = "IDENTITY";
 constexpr size_t kChecksumBytes = sizeof(uint32_t);
+// What is written must be readable at the next start: kMaxMembers as large as any may be, with what
+// else there is.
+constexpr size_t kMaxFileBytes = size_t{8} << 20;
+static_assert(kMaxFileBytes > kMaxMembers * (kMaxMemberBytes + 16));
 
 uint32_t Checksum(const std::string& bytes) {
   auto* data = reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data()));
@@ -34,7 +38,7 @@ absl::StatusOr<std::unique_ptr<Identity>> Identity::Open(const std::string& dire
 }
 
 absl::Status Identity::Read() {
-  absl::StatusOr<std::string> bytes = ReadSmallFile(path_);
+  absl::StatusOr<std::string> bytes = ReadSmallFile(path_, kMaxFileBytes);
   if (!bytes.ok()) return bytes.status();
   const absl::Status damaged = absl::DataLossError(absl::StrCat(path_, " is damaged"));
   if (bytes->size() < kChecksumBytes) return damaged;
@@ -65,6 +69,7 @@ absl::Status Identity::Write() const {
   std::string bytes = identity.SerializeAsString();
   const uint32_t checksum = Checksum(bytes);
   bytes.append(reinterpret_cast<const char*>(&checksum), kChecksumBytes);
+  if (bytes.size() > kMaxFileBytes) return absl::ResourceExhaustedError("too much on record");
   return WriteFileDurably(path_, bytes);
 }
 

@@ -19,6 +19,8 @@ namespace openefs::replication {
 inline constexpr size_t kIncarnationBytes = 16;
 // Those of nine replicas, and of all that were replaced over the years; a record is 100 bytes.
 inline constexpr size_t kMaxMembers = 4096;
+// As it is in a group's configuration (raft::kMaxNoteBytes), and marks that it may get later.
+inline constexpr size_t kMaxMemberBytes = 1024 + 64;
 
 class Identity {
  public:

@@ -1,12 +1,14 @@
 #include "replication/node/peers.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/log.h"
+#include "replication/raft/configuration.h"
 
 namespace openefs::replication {
 namespace {
@@ -20,6 +22,8 @@ constexpr int64_t kAbsentAfterMs = 3'000;
 // A process that was killed and started again is refused until its earlier session is silent. Only
 // what lasts longer than that is a copy.
 constexpr int kRivalSilences = 4;
+// Of what a peer says is wrong: a line that people read.
+constexpr size_t kMaxTextBytes = 1024;
 constexpr const char* kWaitsToBeAdded = "raft.waits_to_be_added";
 // An answer to a hello that takes longer is not waited for.
 constexpr int kHelloSilences = 4;
@@ -35,6 +39,24 @@ const pb::ReplicaMember* FindIn(const pb::PeerHello& hello, NodeId node) {
 
 std::vector<NodeId> VotersOf(const pb::PeerHello& hello) {
   return {hello.first_voters().begin(), hello.first_voters().end()};
+}
+
+static_assert(kMaxMemberBytes > raft::kMaxNoteBytes);
+
+// Whether a hello is one that a node can send: what is taken on record from it is read again at
+// every start, and its voters make the configurations of all groups.
+bool IsSound(const pb::PeerHello& hello) {
+  const std::vector<NodeId> voters = VotersOf(hello);
+  const bool ascending =
+      std::adjacent_find(voters.begin(), voters.end(), std::greater_equal<>()) == voters.end();
+  if (!ascending || voters.size() > raft::kMaxMembers) return false;
+  if (voters.empty() ? hello.formed() : voters.front() == 0) return false;
+  if (static_cast<size_t>(hello.members_size()) > kMaxMembers + 1) return false;
+  const pb::ReplicaMember* self = FindIn(hello, hello.node_id());
+  if (self != nullptr && self->incarnation() != hello.incarnation()) return false;
+  return std::all_of(hello.members().begin(), hello.members().end(), [](const auto& member) {
+    return member.node_id() != 0 && member.ByteSizeLong() <= kMaxMemberBytes;
+  });
 }
 
 }  // namespace
@@ -219,19 +241,19 @@ void Peers::OnRefused(NodeId from, const pb::PeerWelcome& welcome, int64_t now_m
   Peer& peer = peers_[from];
   const bool wiped = !formed() && welcome.refusal() == Refusal::OTHER_INCARNATION;
   if (wiped || welcome.refusal() == Refusal::REMOVED) {
-    fatal_ = absl::FailedPreconditionError(
-        absl::StrCat("refused by metadata node ", from, ": ", welcome.text()));
+    fatal_ = absl::FailedPreconditionError(absl::StrCat("refused by metadata node ", from, ": ",
+                                                        welcome.text().substr(0, kMaxTextBytes)));
     return;
   }
   if (welcome.refusal() == Refusal::NOT_A_MEMBER && !formed()) {
     next_absent_ms_ = now_ms + kComplainAgainMs;
-    return Complain(peer, now_ms, kWaitsToBeAdded, from, welcome.text());
+    return Complain(peer, now_ms, kWaitsToBeAdded, from, welcome.text().substr(0, kMaxTextBytes));
   }
   if (welcome.refusal() == Refusal::TWICE) {
     if (peer.refused_since_ms == 0) peer.refused_since_ms = now_ms;
     if (now_ms - peer.refused_since_ms < kRivalSilences * options_.silence_ms) return;
   }
-  Complain(peer, now_ms, "raft.refused", from, welcome.text());
+  Complain(peer, now_ms, "raft.refused", from, welcome.text().substr(0, kMaxTextBytes));
 }
 
 // What a hello says is checked before any of it is believed.
@@ -252,6 +274,11 @@ Peers::Verdict Peers::Judge(const pb::PeerHello& hello, int64_t now_ms) {
   if (hello.to() != self) {
     return {Refusal::OTHER_NODE, absl::StrCat("this is node ", self, ", not node ", hello.to(),
                                               ": the addresses in metadata_nodes are mixed up")};
+  }
+  if (!IsSound(hello)) {
+    return {Refusal::OTHER_VERSION,
+            absl::StrCat("the hello of node ", hello.node_id(), " is not one of version ",
+                         kPeerProtocolVersion, " of the protocol between metadata nodes")};
   }
   Verdict verdict = JudgeMember(hello);
   return verdict.refusal == Refusal::NONE ? JudgeSession(hello, now_ms) : verdict;
@@ -294,7 +321,11 @@ Peers::Verdict Peers::JudgeMember(const pb::PeerHello& hello) const {
     if (me != nullptr) return {};
     return {Refusal::NOT_A_MEMBER, absl::StrCat("node ", self, " is not a member yet")};
   } else if (VotersOf(hello) == options_.first_voters) {
-    return {};
+    // On record it would count as one for good.
+    const std::vector<NodeId>& voters = options_.first_voters;
+    if (std::find(voters.begin(), voters.end(), node) != voters.end()) return {};
+    return {Refusal::NOT_A_MEMBER,
+            absl::StrCat("node ", node, " is not among the first members of this cluster")};
   }
   return {Refusal::OTHER_VOTERS,
           absl::StrCat(

@@ -1,6 +1,8 @@
 // Transport over common/rpc: batches are one-way kRaftMessages frames on the stream of each pair of
 // nodes, hellos and snapshots are calls on the same stream, either way. Which stream that is, and
 // who connects, is for links.h.
+#include "replication/node/rpc_transport.h"
+
 #include <string>
 #include <utility>
 
@@ -10,7 +12,6 @@
 #include "common/mutex.h"
 #include "common/rpc/channel.h"
 #include "replication/node/links.h"
-#include "replication/node/transport.h"
 
 namespace openefs::replication {
 namespace {
@@ -114,12 +115,12 @@ std::shared_ptr<const rpc::Handlers> HandlersOfDialed(const std::shared_ptr<Deli
 
 class RpcTransport final : public Transport {
  public:
-  RpcTransport(rpc::Server* server, NodeId self, const std::map<NodeId, std::string>& addresses)
+  RpcTransport(rpc::Server* server, NodeId self, const std::map<NodeId, std::string>& addresses,
+               Connect connect)
       : links_(std::make_shared<Links>(
             self, addresses,
-            [handlers = HandlersOfDialed(delivery_)](const std::string& address) {
-              return rpc::MakeChannel(address, handlers);
-            },
+            [handlers = HandlersOfDialed(delivery_), connect = std::move(connect)](
+                const std::string& address) { return connect(address, handlers); },
             SystemClock::Get())) {
     server->RegisterWithOrigin(
         rpc::Method::kRaftMessages,
@@ -229,7 +230,13 @@ class RpcTransport final : public Transport {
 
 std::unique_ptr<Transport> MakeRpcTransport(rpc::Server* server, NodeId self,
                                             const std::map<NodeId, std::string>& addresses) {
-  return std::make_unique<RpcTransport>(server, self, addresses);
+  return MakeRpcTransport(server, self, addresses, rpc::MakeChannel);
+}
+
+std::unique_ptr<Transport> MakeRpcTransport(rpc::Server* server, NodeId self,
+                                            const std::map<NodeId, std::string>& addresses,
+                                            Connect connect) {
+  return std::make_unique<RpcTransport>(server, self, addresses, std::move(connect));
 }
 
 }  // namespace openefs::replication

@@ -320,6 +320,86 @@ TEST_CASE("a node of another version is refused") {
   CHECK(welcome.text().find("version") != std::string::npos);
 }
 
+// What a fresh node 1 of {1, 2, 3} would believe, from a cluster that has formed.
+pb::PeerHello FormedHello(const Process& to) {
+  pb::PeerHello hello;
+  hello.set_protocol_version(kPeerProtocolVersion);
+  hello.set_cluster_id(kCluster);
+  hello.set_node_id(2);
+  hello.set_to(1);
+  hello.set_incarnation(std::string(kIncarnationBytes, 'b'));
+  hello.set_session(77);
+  hello.set_formed(true);
+  for (const NodeId voter : {1, 2, 3}) hello.add_first_voters(voter);
+  for (const NodeId node : {1, 2, 3}) {
+    pb::ReplicaMember* member = hello.add_members();
+    member->set_node_id(node);
+    member->set_incarnation(node == 1 ? to.peers->identity().incarnation()
+                                      : std::string(kIncarnationBytes, "abc"[node - 1]));
+  }
+  return hello;
+}
+
+TEST_CASE("a hello that no node can have sent is refused, and nothing of it is kept") {
+  Net net({1, 2, 3});
+  pb::PeerHello hello = FormedHello(net.Start("1", 1));
+  const auto nodes = GENERATE(values<std::vector<NodeId>>(
+      {{}, {0, 1, 2}, {1, 2, 2}, {3, 2, 1}, std::vector<NodeId>(40, 1), {1, 2, 3}}));
+  const bool sound_voters = nodes == std::vector<NodeId>{1, 2, 3};
+  hello.clear_first_voters();
+  for (const NodeId node : nodes) hello.add_first_voters(node);
+  if (sound_voters) {
+    SECTION("a member without an id") { hello.add_members()->set_incarnation("i"); }
+    SECTION("an address of 2 KiB") {
+      hello.mutable_members(2)->set_address(std::string(2048, 'x'));
+    }
+    SECTION("too many members") {
+      for (NodeId node = 4; node < 5000; ++node) hello.add_members()->set_node_id(node);
+    }
+    SECTION("two incarnations of its own") {
+      hello.mutable_members(1)->set_incarnation(std::string(kIncarnationBytes, 'z'));
+    }
+  }
+  CHECK(net.at("1").peers->OnHello(hello, 5'000).refusal() == pb::PeerWelcome::OTHER_VERSION);
+  CHECK_FALSE(net.at("1").peers->formed());
+  CHECK(net.at("1").peers->fatal().ok());
+  CHECK(net.at("1").peers->identity().members().empty());
+}
+
+TEST_CASE("the largest record that a hello may leave is read again") {
+  Net net({1, 2, 3});
+  pb::PeerHello hello = FormedHello(net.Start("1", 1));
+  for (NodeId node = 4; node <= kMaxMembers + 1; ++node) {
+    pb::ReplicaMember* member = hello.add_members();
+    member->set_node_id(node);
+    member->set_address(std::string(1000, 'x'));
+  }
+  REQUIRE(net.at("1").peers->OnHello(hello, 5'000).refusal() == pb::PeerWelcome::NONE);
+  REQUIRE(net.at("1").peers->formed());
+  net.Kill("1");
+  net.Start("1", 1);
+  CHECK(net.at("1").peers->formed());
+  CHECK(net.at("1").peers->identity().members().size() == kMaxMembers);
+}
+
+TEST_CASE("before a cluster has formed only its first nodes come on record") {
+  Net net({1, 2, 3});
+  Process& fresh = net.Start("1", 1);
+  pb::PeerHello hello = FormedHello(fresh);
+  hello.set_formed(false);
+  hello.set_node_id(9);
+  hello.clear_members();
+  pb::ReplicaMember* self = hello.add_members();
+  self->set_node_id(9);
+  self->set_incarnation(hello.incarnation());
+  CHECK(fresh.peers->OnHello(hello, 5'000).refusal() == pb::PeerWelcome::NOT_A_MEMBER);
+  CHECK(fresh.peers->identity().members().empty());
+  hello.set_node_id(3);
+  self->set_node_id(3);
+  CHECK(fresh.peers->OnHello(hello, 5'000).refusal() == pb::PeerWelcome::NONE);
+  CHECK(fresh.peers->identity().members().size() == 1);
+}
+
 TEST_CASE("a new node waits to be added, then takes part and knows everybody") {
   Net net({1, 2, 3});
   StartThree(net);
