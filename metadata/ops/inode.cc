@@ -191,11 +191,10 @@ void DropLink(OperationContext& context, Inode* inode) {
 }
 
 void ReleaseOrphan(OperationContext& context, const pb::FileRef& file) {
-  const std::string orphan = keys::Orphan(file.fs_id(), file.inode());
-  if (!context.txn.Contains(orphan) || FileHasOpens(context.txn, file)) return;
   Inode inode = MustLoad(context.txn, file.fs_id(), file.inode());
+  if (inode.record.nlink() > 0 || FileHasOpens(context.txn, file)) return;
   DeleteInode(context, &inode);
-  context.txn.Delete(orphan);
+  context.txn.Delete(keys::Orphan(file.fs_id(), file.inode()));
 }
 
 uint64_t MeteredFileSystemBytes(const Transaction& txn, FileSystemId fs) {

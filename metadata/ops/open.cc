@@ -1,5 +1,7 @@
 #include "metadata/ops/open.h"
 
+#include <optional>
+
 #include "common/check.h"
 #include "metadata/ops/attributes.h"
 #include "metadata/ops/directory.h"
@@ -127,12 +129,17 @@ void AddShares(const pb::Open& request, pb::StateRecord* record) {
   record->set_seqid(NextSeqid(record->seqid()));
 }
 
-// One open per owner and file: opening again adds to it (9.10).
-pb::FsError OpenState(OperationContext& context, const pb::Open& request, const pb::FileRef& file,
+// One open per owner and file: opening again adds to it (9.10). Nobody has opened a file that was
+// created just now.
+pb::FsError OpenState(OperationContext& context, const pb::Open& request, const Target& target,
                       HeldState* open) {
   const std::string& owner = request.owner().owner();
-  if (auto known =
-          FindByOwner(context.txn, pb::StateRecord::OPEN, context.client_id, owner, file)) {
+  const pb::FileRef file = target.file.Ref();
+  std::optional<HeldState> known;
+  if (!target.created) {
+    known = FindByOwner(context.txn, pb::StateRecord::OPEN, context.client_id, owner, file);
+  }
+  if (known.has_value()) {
     *open = *std::move(known);
     AddShares(request, &open->record);
     UpdateState(context.txn, *open);
@@ -162,7 +169,7 @@ pb::FsError OpenOp::Apply(OperationContext& context, const Request& request,
     if (error != pb::FS_OK) return error;
   }
   HeldState open;
-  error = OpenState(context, request, target.file.Ref(), &open);
+  error = OpenState(context, request, target, &open);
   if (error != pb::FS_OK) return error;
   pb::OpenResult* answer = result->mutable_open();
   *answer->mutable_stateid() = StateidOf(context, open);

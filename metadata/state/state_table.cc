@@ -34,6 +34,9 @@ void PutIndices(Transaction& txn, const HeldState& state) {
           EncodeU64(state.id));
   if (record.kind() == pb::StateRecord::OPEN) {
     txn.Put(keys::StateByFile(file.fs_id(), file.inode(), state.id), "");
+    if (record.share_deny() != 0) {
+      txn.Put(keys::DenyByFile(file.fs_id(), file.inode(), state.id), "");
+    }
   } else {
     txn.Put(keys::LockStateByOpen(record.open_state(), state.id), "");
   }
@@ -56,6 +59,23 @@ void DeleteRecordAndIndices(Transaction& txn, const HeldState& state) {
   }
 }
 
+HeldState LoadState(const Transaction& txn, uint64_t id) {
+  HeldState state;
+  state.id = id;
+  OPENEFS_CHECK(txn.GetRecord(keys::State(id), &state.record));
+  return state;
+}
+
+// How many lock states came from an open stands in its record, so that a CLOSE without any looks
+// for none.
+void CountLockState(Transaction& txn, const HeldState& lock, int change) {
+  HeldState open = LoadState(txn, lock.record.open_state());
+  const int64_t count = int64_t{open.record.lock_states()} + change;
+  OPENEFS_CHECK(count >= 0);
+  open.record.set_lock_states(static_cast<uint32_t>(count));
+  txn.PutRecord(keys::State(open.id), open.record);
+}
+
 void ReleaseUsage(Transaction& txn, uint64_t client_id) {
   pb::ClientUsageRecord usage;
   OPENEFS_CHECK(txn.GetRecord(keys::ClientUsage(client_id), &usage));
@@ -75,11 +95,10 @@ std::vector<uint64_t> IdsUnder(const Transaction& txn, const std::string& prefix
   return ids;
 }
 
-HeldState LoadState(const Transaction& txn, uint64_t id) {
-  HeldState state;
-  state.id = id;
-  OPENEFS_CHECK(txn.GetRecord(keys::State(id), &state.record));
-  return state;
+void RemoveLockStatesOf(Transaction& txn, const HeldState& open) {
+  const std::vector<uint64_t> locks = IdsUnder(txn, keys::LockStatesOfOpen(open.id));
+  OPENEFS_CHECK(locks.size() == open.record.lock_states());
+  for (uint64_t id : locks) RemoveLockState(txn, LoadState(txn, id));
 }
 
 // RFC 8881 8.2.2: seqids are compared as serial numbers, because they wrap around.
@@ -145,7 +164,8 @@ pb::FsError InsertState(OperationContext& context, HeldState* state) {
   context.txn.PutRecord(keys::ClientUsage(client_id), usage);
   state->id = NextStateId(context);
   PutIndices(context.txn, *state);
-  UpdateState(context.txn, *state);
+  context.txn.PutRecord(keys::State(state->id), state->record);
+  if (state->record.kind() == pb::StateRecord::LOCK) CountLockState(context.txn, *state, 1);
   return pb::FS_OK;
 }
 
@@ -163,9 +183,7 @@ void UpdateState(Transaction& txn, const HeldState& state) {
 
 void RemoveOpen(OperationContext& context, const HeldState& open) {
   OPENEFS_CHECK(open.record.kind() == pb::StateRecord::OPEN);
-  for (uint64_t id : IdsUnder(context.txn, keys::LockStatesOfOpen(open.id))) {
-    RemoveLockState(context.txn, LoadState(context.txn, id));
-  }
+  if (open.record.lock_states() > 0) RemoveLockStatesOf(context.txn, open);
   DeleteRecordAndIndices(context.txn, open);
   ReleaseUsage(context.txn, open.record.client_id());
   ReleaseOrphan(context, open.record.file());
@@ -175,6 +193,7 @@ void RemoveLockState(Transaction& txn, const HeldState& lock) {
   OPENEFS_CHECK(lock.record.kind() == pb::StateRecord::LOCK);
   RemoveAllRanges(txn, lock);
   DeleteRecordAndIndices(txn, lock);
+  CountLockState(txn, lock, -1);
   ReleaseUsage(txn, lock.record.client_id());
 }
 

@@ -118,6 +118,7 @@ void Carve(const FileData& data, const Extent& extent, uint64_t begin, uint64_t 
 // too.
 Neighbours MakeRoom(const FileData& data, uint64_t begin, uint64_t end) {
   Neighbours neighbours;
+  if (data.record.data_bytes() == 0) return neighbours;  // a new file: nothing to look for
   for (Extent& extent : Collect(data, begin == 0 ? 0 : begin - 1, end + 1, SIZE_MAX)) {
     if (extent.begin < end && extent.end > begin) {
       Carve(data, extent, begin, end, &neighbours);
@@ -248,10 +249,11 @@ bool TruncateExtents(FileData data, uint64_t size) {
 }
 
 void FreeAllExtents(FileData data) {
+  if (data.record.data_bytes() == 0) return;
   const std::vector<Extent> all = Collect(data, 0, UINT64_MAX, kMaxExtentsPerEntry + 1);
   if (all.size() > kMaxExtentsPerEntry) return QueuePurge(data, 0);
   for (const Extent& extent : all) Free(data, extent);
-  data.txn.Delete(keys::Purge(data.fs, data.inode));
+  if (data.record.cuts_size() > 0) data.txn.Delete(keys::Purge(data.fs, data.inode));
 }
 
 void PlanExtents(const Transaction& txn, FileSystemId fs, InodeId inode,

@@ -31,6 +31,9 @@ class StateCheck {
     for (const auto& [state, missing] : ranges_missing_) {
       if (missing != 0) Problem(state, "counts ", missing, " lock ranges that are not there");
     }
+    for (const auto& [open, missing] : locks_missing_) {
+      if (missing != 0) Problem(open, "counts ", missing, " lock states that are not there");
+    }
     CheckUsage();
   }
 
@@ -67,6 +70,7 @@ class StateCheck {
   Reporter& reporter_;
   uint64_t last_id_ = 0;
   absl::flat_hash_map<uint64_t, int64_t> ranges_missing_;  // of lock states
+  absl::flat_hash_map<uint64_t, int64_t> locks_missing_;   // of opens
   std::map<uint64_t, pb::ClientUsageRecord> usage_;        // of clients
 };
 
@@ -112,10 +116,12 @@ void StateCheck::CheckOpen(uint64_t id, const pb::StateRecord& record) {
     Expect(id, keys::DenyByFile(file.fs_id(), file.inode(), id), "denial");
   }
   if (record.share_access() == 0) Problem(id, "an open of nothing");
+  if (record.lock_states() > 0) locks_missing_[id] += record.lock_states();
 }
 
 void StateCheck::CheckLock(uint64_t id, const pb::StateRecord& record) {
   ranges_missing_[id] += record.lock_count();
+  --locks_missing_[record.open_state()];
   Expect(id, keys::LockStateByOpen(record.open_state(), id), "open");
   pb::StateRecord open;
   if (!Find(record.open_state(), &open) || open.kind() != pb::StateRecord::OPEN ||

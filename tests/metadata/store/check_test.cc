@@ -273,6 +273,11 @@ const std::vector<NamedStateDamage> kStateDamages = {
        f.template Change<pb::StateRecord>(keys::State(f.open_id),
                                           [](pb::StateRecord* r) { r->set_share_access(0); });
      }},
+    {"counts 1 lock states that are not there",
+     [](auto& f) {
+       f.template Change<pb::StateRecord>(keys::State(f.open_id),
+                                          [](pb::StateRecord* r) { r->set_lock_states(2); });
+     }},
     {"counter of state ids", [](auto& f) { f.Delete(keys::StateCounter()); }},
     {"lock ranges that are not there",
      [](auto& f) { f.Delete(keys::LockRange(testing::kFs, f.inode, 10, f.lock_id)); }},
