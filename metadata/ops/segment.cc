@@ -1,11 +1,15 @@
 #include "metadata/ops/segment.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "common/limits.h"
+#include "google/protobuf/arena.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/wire_format_lite.h"
 #include "metadata/ops/table.h"
 #include "metadata/state/limits.h"
 #include "metadata/store/keys.h"
@@ -13,6 +17,8 @@
 
 namespace openefs::metadata {
 namespace {
+
+using google::protobuf::Arena;
 
 constexpr size_t kSessionIdBytes = 16;  // RFC 8881 2.10.3.1
 
@@ -62,20 +68,30 @@ bool Overtaken(const pb::SlotRecord& record, const pb::SegmentRequest& request) 
                      [behind](const auto& done) { return done.operation_index() >= behind; });
 }
 
+// Where a stored slot's record begins with it; it need not, and then the record has to be parsed.
+std::optional<uint32_t> SequenceIdOf(const std::string& stored) {
+  using google::protobuf::internal::WireFormatLite;
+  constexpr uint32_t kTag = WireFormatLite::MakeTag(pb::SlotRecord::kSequenceIdFieldNumber,
+                                                    WireFormatLite::WIRETYPE_VARINT);
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(stored.data()),
+                                            static_cast<int>(stored.size()));
+  uint32_t id = 0;
+  if (in.ReadTag() != kTag || !in.ReadVarint32(&id)) return std::nullopt;
+  return id;
+}
+
 // The request's slot: which of its operations have run before.
 class SlotReplay {
  public:
   // FS_OK: Find, Store and Save may be used.
   static pb::FsError Open(Transaction& txn, const pb::SlotRef& slot, SlotReplay* replay) {
     if (slot.session_id().size() != kSessionIdBytes) return pb::FS_BADSESSION;
-    pb::SessionRecord session;
+    auto& session = *Arena::CreateMessage<pb::SessionRecord>(&replay->arena_);
     if (!txn.GetRecord(keys::Session(slot.session_id()), &session)) return pb::FS_BADSESSION;
     if (slot.slot() >= kMaxSlots) return pb::FS_INVAL;
     replay->client_id_ = session.client_id();
     replay->slot_ = &slot;
-    if (!txn.GetRecord(keys::Slot(slot.session_id(), slot.slot()), &replay->record_))
-      replay->record_.set_sequence_id(slot.sequence_id());
-    return replay->Advance(slot.sequence_id());
+    return replay->Load(txn, keys::Slot(slot.session_id(), slot.slot()));
   }
 
   uint64_t client_id() const { return client_id_; }
@@ -141,6 +157,21 @@ class SlotReplay {
     std::optional<pb::Registers> registers;
   };
 
+  // The record of an earlier request is of no use but for its sequence id, and seldom is it that of
+  // this one: then alone is it parsed.
+  pb::FsError Load(const Transaction& txn, const std::string& key) {
+    const uint32_t sequence_id = slot_->sequence_id();
+    std::string stored;
+    if (!txn.Get(key, &stored)) {
+      record_.set_sequence_id(sequence_id);
+      return pb::FS_OK;
+    }
+    const uint32_t last = SequenceIdOf(stored).value_or(sequence_id);
+    if (last == sequence_id && !record_.ParseFromString(stored)) CorruptRecord(key);
+    if (last != sequence_id) record_.set_sequence_id(last);
+    return Advance(sequence_id);
+  }
+
   // RFC 8881 2.10.6.1: sequence ids wrap around, so their distance decides.
   pb::FsError Advance(uint32_t sequence_id) {
     const int32_t distance = static_cast<int32_t>(sequence_id - record_.sequence_id());
@@ -170,9 +201,14 @@ class SlotReplay {
     if (read.registers.has_value()) *done->mutable_registers() = *read.registers;
   }
 
+  // What most requests need, so that their records take no memory from the heap.
+  static constexpr size_t kArenaBytes = 4096;
+
+  alignas(8) std::array<char, kArenaBytes> arena_block_;
+  Arena arena_{arena_block_.data(), arena_block_.size()};
   uint64_t client_id_ = 0;
   const pb::SlotRef* slot_ = nullptr;
-  pb::SlotRecord record_;
+  pb::SlotRecord& record_ = *Arena::CreateMessage<pb::SlotRecord>(&arena_);
   bool changed_ = false;
   std::vector<Read> reads_;  // since the last mutation
   size_t read_bytes_ = 0;
