@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "google/protobuf/arena.h"
 #include "metadata/ops/segment.h"
 #include "metadata/proposal.h"
 #include "metadata/store/keys.h"
@@ -19,16 +20,20 @@ uint64_t ReadNumber(const KvSnapshot& snapshot, const std::string& key) {
   return snapshot.Get(key, &value) ? DecodeU64(value) : 0;
 }
 
-std::vector<pb::SegmentResponse> ApplyEntry(Transaction& txn, ApplyEnvironment environment,
-                                            const pb::MetadataEntry& entry) {
+// A response that nobody waits for goes with the arena.
+void ApplyEntry(Transaction& txn, ApplyEnvironment environment, const pb::MetadataEntry& entry,
+                google::protobuf::Arena* arena, SegmentProposal* proposal) {
   const absl::flat_hash_set<uint64_t> lapsed(entry.lapsed_clients().begin(),
                                              entry.lapsed_clients().end());
   environment.lapsed_clients = &lapsed;
   environment.random_state = entry.random_seed();
-  std::vector<pb::SegmentResponse> responses(static_cast<size_t>(entry.segments_size()));
-  for (int i = 0; i < entry.segments_size(); ++i)
-    ApplySegment(txn, environment, entry.segments(i), &responses[static_cast<size_t>(i)]);
-  return responses;
+  if (proposal != nullptr) proposal->responses.resize(static_cast<size_t>(entry.segments_size()));
+  for (int i = 0; i < entry.segments_size(); ++i) {
+    pb::SegmentResponse* response =
+        proposal != nullptr ? &proposal->responses[static_cast<size_t>(i)]
+                            : google::protobuf::Arena::CreateMessage<pb::SegmentResponse>(arena);
+    ApplySegment(txn, environment, entry.segments(i), response);
+  }
 }
 
 }  // namespace
@@ -45,7 +50,6 @@ MetadataStateMachine::MetadataStateMachine(GroupId group, std::unique_ptr<KvEngi
 
 // Where the store stands: after opening it, or after another one took its place.
 void MetadataStateMachine::LoadPosition() {
-  recent_rows_.Clear();
   std::unique_ptr<KvSnapshot> snapshot = engine_->Snapshot();
   applied_index_.store(ReadNumber(*snapshot, keys::AppliedIndex()), std::memory_order_release);
   last_wall_time_ns_ = static_cast<int64_t>(ReadNumber(*snapshot, keys::LastWallTime()));
@@ -62,7 +66,7 @@ absl::Status MetadataStateMachine::Apply(absl::Span<const replication::Committed
   uint64_t applied = applied_index_.load(std::memory_order_relaxed);
   uint64_t hash = state_hash_;
   std::vector<replication::StateDigest> digests;
-  Transaction txn(recent_rows_.Over(engine_->Snapshot()));
+  Transaction txn(engine_->WriterView());
   for (const replication::CommittedEntry& committed : entries) {
     if (committed.index <= applied) continue;
     OPENEFS_CHECK(applied == 0 || committed.index == applied + 1);
@@ -75,19 +79,19 @@ absl::Status MetadataStateMachine::Apply(absl::Span<const replication::Committed
   txn.Put(keys::AppliedIndex(), EncodeU64(applied));
   txn.Put(keys::LastWallTime(), EncodeU64(static_cast<uint64_t>(last_wall_time_ns_)));
   if (hash_known_) txn.Put(keys::StateHash(), EncodeU64(hash));
-  const KvWrites writes = txn.TakeWrites();
-  shared_rows_.BeginWrite();
-  if (absl::Status status = WriteAll(writes); !status.ok()) return status;
-  shared_rows_.EndWrite(writes);
-  recent_rows_.Note(writes);
+  Changes changes = txn.TakeChanges();
+  shared_rows_.BeginWrite(changes);
+  if (absl::Status status = WriteAll(std::move(changes)); !status.ok()) return status;
+  shared_rows_.EndWrite();
   applied_index_.store(applied, std::memory_order_release);
   state_hash_ = hash;
   if (hash_known_) comparison_.Note(digests);
   return absl::OkStatus();
 }
 
-absl::Status MetadataStateMachine::WriteAll(KvWrites writes) {
-  if (planted_bug_ != PlantedBug::kResultsApart) return engine_->Write(writes);
+absl::Status MetadataStateMachine::WriteAll(Changes changes) {
+  if (planted_bug_ != PlantedBug::kResultsApart) return engine_->Consume(std::move(changes));
+  KvWrites writes(changes.begin(), changes.end());
   const auto results = std::stable_partition(writes.begin(), writes.end(), [](const auto& write) {
     return !absl::StartsWith(write.first, keys::Prefix(keys::kClusterWide, KeyTag::kSlot));
   });
@@ -110,7 +114,11 @@ absl::Status MetadataStateMachine::ForgetResults() {
 absl::Status MetadataStateMachine::ApplyOne(Transaction& txn,
                                             const replication::CommittedEntry& committed) {
   if (committed.data.empty()) return absl::OkStatus();
-  pb::MetadataEntry entry;
+  google::protobuf::ArenaOptions options;
+  options.initial_block = arena_block_.data();
+  options.initial_block_size = arena_block_.size();
+  google::protobuf::Arena arena(options);
+  auto& entry = *google::protobuf::Arena::CreateMessage<pb::MetadataEntry>(&arena);
   if (!entry.ParseFromArray(committed.data.data(), static_cast<int>(committed.data.size()))) {
     return absl::DataLossError(absl::StrCat("entry ", committed.index, " does not parse"));
   }
@@ -119,10 +127,8 @@ absl::Status MetadataStateMachine::ApplyOne(Transaction& txn,
   environment.wall_time_ns = last_wall_time_ns_;
   environment.raft_index = committed.index;
   environment.group = group_;
-  std::vector<pb::SegmentResponse> responses = ApplyEntry(txn, environment, entry);
-  if (auto* proposal = static_cast<SegmentProposal*>(committed.context.get())) {
-    proposal->responses = std::move(responses);
-  }
+  ApplyEntry(txn, environment, entry, &arena,
+             static_cast<SegmentProposal*>(committed.context.get()));
   return absl::OkStatus();
 }
 
@@ -137,7 +143,7 @@ absl::StatusOr<uint64_t> MetadataStateMachine::Checkpoint(const std::string& dir
 }
 
 absl::Status MetadataStateMachine::Install(const std::string& directory) {
-  shared_rows_.BeginWrite();
+  shared_rows_.BeginWrite({});
   const absl::Status installed = engine_->Install(directory);
   shared_rows_.EndReplacement();
   if (!installed.ok()) return installed;
@@ -149,7 +155,7 @@ absl::Status MetadataStateMachine::Install(const std::string& directory) {
 }
 
 absl::Status MetadataStateMachine::Clear() {
-  shared_rows_.BeginWrite();
+  shared_rows_.BeginWrite({});
   const absl::Status cleared = engine_->Clear();
   shared_rows_.EndReplacement();
   if (!cleared.ok()) return cleared;

@@ -12,7 +12,6 @@
 #include "metadata/planted_bug.h"
 #include "metadata/state_comparison.h"
 #include "metadata/store/kv.h"
-#include "metadata/store/recent_rows.h"
 #include "metadata/store/shared_rows.h"
 #include "metadata/store/transaction.h"
 #include "replication/node/state_machine.h"
@@ -55,8 +54,7 @@ class MetadataStateMachine final : public replication::StateMachine {
   void Plant(PlantedBug bug) { planted_bug_ = bug; }
   // Tests only: something else wrote to the engine, while nothing was applied.
   void OnForeignWrite() {
-    shared_rows_.BeginWrite();
-    recent_rows_.Clear();
+    shared_rows_.BeginWrite({});
     shared_rows_.EndReplacement();
   }
 
@@ -66,8 +64,11 @@ class MetadataStateMachine final : public replication::StateMachine {
   std::unique_ptr<KvSnapshot> MemoryView() { return shared_rows_.Over(*engine_); }
 
  private:
+  // The messages of an entry under usual load, without their long strings.
+  static constexpr size_t kArenaBlockBytes = size_t{64} << 10;
+
   void LoadPosition();
-  absl::Status WriteAll(KvWrites writes);
+  absl::Status WriteAll(Changes changes);
   absl::Status ForgetResults();
   absl::Status ApplyOne(Transaction& txn, const replication::CommittedEntry& committed);
 
@@ -86,7 +87,7 @@ class MetadataStateMachine final : public replication::StateMachine {
   std::atomic<bool> odd_{false};  // a majority of the replicas came to something else
 
   // Applier's thread only.
-  RecentRows recent_rows_;
+  std::vector<char> arena_block_ = std::vector<char>(kArenaBlockBytes);  // for one entry at a time
   int64_t last_wall_time_ns_ = 0;
   uint64_t state_hash_ = 0;
   bool hash_known_ = false;  // not so in a store of a version that kept none

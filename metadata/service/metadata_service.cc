@@ -55,6 +55,8 @@ class Service final : public MetadataService {
     // that have passed their barrier by the workers.
     if (started_) node_->Stop();
     if (workers_ != nullptr) workers_->Stop();
+    // What waits in memory goes to the stores, so that a clean stop leaves nothing to replay.
+    for (auto& [id, group] : groups_) (void)group->Snapshot();
   }
 
   void Execute(std::unique_ptr<pb::SegmentRequest> request, SegmentCallback done) override {
@@ -155,7 +157,7 @@ class Service final : public MetadataService {
                                                       .clock = clock_,
                                                       .random = SystemRandom::Get(),
                                                       .store = store},
-                                         *std::move(engine), options_);
+                                         MakeWriteBehindKv(*std::move(engine)), options_);
     node_->AddGroup(id, group->machine());
     if (!usable.ok()) node_->Rebuild(id, usable);
     groups_.emplace(id, std::move(group));

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,6 +43,7 @@ class KvSnapshot {
 struct NotInMemory {};
 
 // An unset value deletes the key.
+using Changes = std::map<std::string, std::optional<std::string>, std::less<>>;
 using KvWrites = std::vector<std::pair<std::string, std::optional<std::string>>>;
 
 class KvEngine {
@@ -50,6 +52,10 @@ class KvEngine {
 
   // All of them or none, also across a crash. One writer at a time.
   virtual absl::Status Write(const KvWrites& writes) = 0;
+  // The same, for a caller that needs them no more.
+  virtual absl::Status Consume(Changes changes) {
+    return Write(KvWrites(changes.begin(), changes.end()));
+  }
 
   virtual std::unique_ptr<KvSnapshot> Snapshot() = 0;
 
@@ -57,6 +63,10 @@ class KvEngine {
   // that a writer holds. Where it would have to, or where something was written since it was made,
   // it throws NotInMemory instead.
   virtual std::unique_ptr<KvSnapshot> MemoryView() { return Snapshot(); }
+
+  // What Snapshot shows, for the writer's thread alone and only until it writes again: it may cost
+  // less.
+  virtual std::unique_ptr<KvSnapshot> WriterView() { return Snapshot(); }
 
   // Makes every Write so far survive a crash.
   virtual absl::Status Flush() = 0;
@@ -89,5 +99,19 @@ absl::StatusOr<std::unique_ptr<KvEngine>> OpenRocksKv(const std::string& directo
 absl::StatusOr<std::unique_ptr<KvSnapshot>> ReadRocksKv(const std::string& directory);
 
 std::unique_ptr<KvEngine> MakeMemoryKv();
+
+// How much may wait in memory.
+struct WriteBehindLimits {
+  // Writing so many takes a millisecond or two, for which a read may have to wait.
+  size_t rows = 4096;
+  // Mostly inline data, which passes through memory once more in the engine below.
+  size_t bytes = size_t{4} << 20;
+};
+
+// Collects writes in memory and hands them to `inner` together, when somebody wants a snapshot or
+// there are many: rows that change with every entry, or come and go, reach `inner` once or never.
+// What reaches it is always the state after one of the writes. See write_behind.cc.
+std::unique_ptr<KvEngine> MakeWriteBehindKv(std::unique_ptr<KvEngine> inner,
+                                            WriteBehindLimits limits = {});
 
 }  // namespace openefs::metadata

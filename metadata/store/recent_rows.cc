@@ -12,38 +12,7 @@ size_t BytesOf(absl::string_view key, const std::optional<std::string>& value) {
   return kRowOverhead + key.size() + (value.has_value() ? value->size() : 0);
 }
 
-class View final : public KvSnapshot {
- public:
-  View(std::unique_ptr<KvSnapshot> base, RecentRows* rows) : base_(std::move(base)), rows_(rows) {}
-
-  bool Get(absl::string_view key, std::string* value) const override {
-    if (const std::optional<std::string>* row = rows_->Find(key)) {
-      if (row->has_value()) *value = **row;
-      return row->has_value();
-    }
-    const bool found = base_->Get(key, value);
-    rows_->Remember(key, found ? std::optional(*value) : std::nullopt);
-    return found;
-  }
-
-  std::unique_ptr<KvIterator> Scan(absl::string_view begin, absl::string_view end) const override {
-    return base_->Scan(begin, end);
-  }
-
- private:
-  const std::unique_ptr<KvSnapshot> base_;
-  RecentRows* const rows_;
-};
-
 }  // namespace
-
-std::unique_ptr<KvSnapshot> RecentRows::Over(std::unique_ptr<KvSnapshot> base) {
-  return std::make_unique<View>(std::move(base), this);
-}
-
-void RecentRows::Note(const KvWrites& writes) {
-  for (const auto& [key, value] : writes) Remember(key, value);
-}
 
 void RecentRows::Clear() {
   young_.clear();

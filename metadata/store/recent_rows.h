@@ -4,17 +4,16 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
-#include "metadata/store/kv.h"
+#include "absl/strings/string_view.h"
 
 namespace openefs::metadata {
 
-// Not thread-safe: for the one thread that writes to the engine and tells every write. It holds
-// what the engine holds, so that whether a row is found here makes no difference to any answer.
+// Not thread-safe: for the one thread that writes to the engine. It holds what the engine holds, so
+// that whether a row is found here makes no difference to any answer.
 class RecentRows {
  public:
   // What it may take: a group's share of an idle process's memory stays small, and 4 MiB are some
@@ -24,13 +23,6 @@ class RecentRows {
   static constexpr size_t kMaxValueBytes = 1024;
 
   explicit RecentRows(size_t max_bytes = kMaxBytes) : max_bytes_(max_bytes) {}
-
-  // The engine's content, through these rows; scans go past them. What the view reads is
-  // remembered. It must be gone before the next Note, and `base` must be the newest snapshot.
-  std::unique_ptr<KvSnapshot> Over(std::unique_ptr<KvSnapshot> base);
-
-  // After the engine has written them.
-  void Note(const KvWrites& writes);
 
   // The engine's content was replaced.
   void Clear();

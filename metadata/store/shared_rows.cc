@@ -39,18 +39,15 @@ std::unique_ptr<KvSnapshot> SharedRows::Over(KvEngine& engine) {
   return std::make_unique<View>(this, version, engine.MemoryView());
 }
 
-void SharedRows::BeginWrite() {
+// The version first: what is dropped now is not remembered again before EndWrite.
+void SharedRows::BeginWrite(const Changes& changes) {
   const uint64_t before = version_.load(std::memory_order_relaxed);
   if (before % 2 == 0) version_.store(before + 1, std::memory_order_seq_cst);
-}
-
-void SharedRows::EndWrite(const KvWrites& writes) {
-  for (const auto& [key, value] : writes) {
+  for (const auto& [key, value] : changes) {
     Shard& shard = ShardOf(key);
     MutexLock lock(shard.mu);
     shard.rows.Drop(key);
   }
-  version_.fetch_add(1, std::memory_order_acq_rel);
 }
 
 void SharedRows::EndReplacement() {

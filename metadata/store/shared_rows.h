@@ -25,10 +25,10 @@ class SharedRows {
   // Any thread. The engine and the rows outlive the view.
   std::unique_ptr<KvSnapshot> Over(KvEngine& engine);
 
-  // The writer's thread, around each write. Between the two nobody reads here; a write whose
-  // outcome is unknown does not end before the engine's content is replaced.
-  void BeginWrite();
-  void EndWrite(const KvWrites& writes);
+  // The writer's thread, around each write of these rows. Between the two nobody reads here; a
+  // write whose outcome is unknown does not end before the engine's content is replaced.
+  void BeginWrite(const Changes& changes);
+  void EndWrite() { version_.fetch_add(1, std::memory_order_acq_rel); }
   // In place of EndWrite: everything may be different.
   void EndReplacement();
 

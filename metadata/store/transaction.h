@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/btree_map.h"
 #include "absl/functional/function_ref.h"
+#include "metadata/store/changes.h"
 #include "metadata/store/kv.h"
 
 namespace openefs::metadata {
@@ -35,26 +35,30 @@ class Transaction {
   size_t Mark() const { return undo_.size(); }
   void RollbackTo(size_t mark);
 
-  // What changed since a mark and was not rolled back: every such key once, in key order, with its
+  // What changed since a mark and was not rolled back: every such key once, in no order, with its
   // value as it stands (unset: deleted).
   using Visitor =
       absl::FunctionRef<void(absl::string_view key, const std::optional<std::string>& value)>;
   void VisitChangesSince(size_t mark, Visitor visit) const;
 
-  // The changes, in key order; the transaction must not be used afterwards.
+  // The changes; the transaction must not be used afterwards.
+  Changes TakeChanges() { return changes_.Take(); }
   KvWrites TakeWrites();
 
  private:
   struct Undo {
-    std::string key;
-    bool was_changed;
-    std::optional<std::string> value;  // before, if it was changed already
+    Changes::iterator row;
+    bool was_changed = false;
+    // Before, if it was changed already.
+    std::optional<std::string> value;
+    size_t last_change = 0;
   };
   void Set(std::string key, std::optional<std::string> value);
 
   const std::unique_ptr<KvSnapshot> base_;
-  absl::btree_map<std::string, std::optional<std::string>> changes_;
+  IndexedChanges<size_t> changes_;  // with the place in `undo_` of each row's last change
   std::vector<Undo> undo_;
+  mutable std::string scratch_;  // a record on its way from the row to the message
 };
 
 [[noreturn]] void CorruptRecord(absl::string_view key);
@@ -67,9 +71,8 @@ template <typename Record>
 
 template <typename Record>
 bool Transaction::GetRecord(absl::string_view key, Record* record) const {
-  std::string value;
-  if (!Get(key, &value)) return false;
-  if (!record->ParseFromString(value)) CorruptRecord(key);
+  if (!Get(key, &scratch_)) return false;
+  if (!record->ParseFromString(scratch_)) CorruptRecord(key);
   return true;
 }
 

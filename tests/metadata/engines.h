@@ -27,6 +27,12 @@ struct RocksEngine {
   TempDir directory;
 };
 
-using AllEngines = std::tuple<MemoryEngine, RocksEngine>;
+// As a node has it, with so little room that rows go down all the time.
+struct WriteBehindEngine {
+  static constexpr bool kOnDisk = false;
+  std::unique_ptr<KvEngine> Open() { return MakeWriteBehindKv(MakeMemoryKv(), {.rows = 50}); }
+};
+
+using AllEngines = std::tuple<MemoryEngine, RocksEngine, WriteBehindEngine>;
 
 }  // namespace openefs::metadata

@@ -297,6 +297,7 @@ void Cluster::CheckStores() {
     for (const auto& node : nodes_) {
       if (!node->up()) continue;
       if (node->process()->Status(group).applied_index != reference.applied_index()) continue;
+      node->process()->Settle();
       CheckSameContent(node->id(), node->stores.at(group).content(), reference.content());
       env_.counts.Add("stores compared byte by byte");
     }

@@ -37,6 +37,7 @@ constexpr Field kFields[] = {
     OPENEFS_SIM_FIELD(sync_us),
     OPENEFS_SIM_FIELD(apply_us),
     OPENEFS_SIM_FIELD(flush_bytes),
+    OPENEFS_SIM_FIELD(write_behind_rows),
     OPENEFS_SIM_FIELD(segment_bytes),
     OPENEFS_SIM_FIELD(retain_bytes),
     OPENEFS_SIM_FIELD(snapshot_ms),
@@ -117,6 +118,7 @@ void PickSpeeds(Swarm& swarm, SimOptions& o) {
   o.cache_bytes = swarm.Pick(1'024, 32'768);
   o.append_entries = swarm.OneIn(2) ? swarm.Pick(1, 4) : 64;
   if (swarm.OneIn(2)) o.unapplied_to_lead = swarm.Pick(0, 40);
+  if (swarm.OneIn(2)) o.write_behind_rows = swarm.OneIn(2) ? swarm.Pick(1, 100) : 4'096;
 }
 
 void PickNetwork(Swarm& swarm, SimOptions& o) {

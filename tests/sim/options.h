@@ -39,6 +39,7 @@ struct SimOptions {
   int64_t sync_us = 400;   // of a write of the log, on average
   int64_t apply_us = 50;   // of a batch, on average
   int64_t flush_bytes = 16'384;
+  int64_t write_behind_rows = 0;  // that wait in memory; 0: every batch goes to the store at once
   int64_t segment_bytes = 32'768;
   int64_t retain_bytes = 65'536;      // of log for followers that are behind; then a snapshot
   int64_t snapshot_ms = 50;           // to send one, on average

@@ -376,6 +376,10 @@ void Process::Fail(GroupId, absl::Status why) {
 }
 
 // Before the groups are open nobody leads here.
+void Process::Settle() const {
+  for (const auto& replica : replicas_) replica->Settle();
+}
+
 replication::GroupStatus Process::Status(GroupId group) const {
   const Replica& replica = Find(group);
   return replica.open() ? replica.group().Status() : replication::GroupStatus{.group = group};

@@ -57,6 +57,9 @@ class Process final : public replication::ReplicaNode, private replication::Batc
   void TransferLeadership(GroupId group, NodeId to, replication::MemberCallback done) override;
   void HandOver(int64_t /*timeout_ms*/) override {}
   replication::GroupStatus Status(GroupId group) const override;
+
+  // All that the replicas have applied is in their stores.
+  void Settle() const;
   replication::NodeState State() const override { return {.formed = true}; }
 
  private:

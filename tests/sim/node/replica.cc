@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "metadata/service/metadata_service.h"
+#include "metadata/store/keys.h"
 #include "replication/node/node_snapshots.h"
 #include "replication/node/read_lease.h"
 #include "tests/sim/kernel/violation.h"
@@ -42,7 +43,9 @@ class Replica::TappedMachine final : public replication::StateMachine {
   absl::Status Apply(absl::Span<const replication::CommittedEntry> entries) override {
     checkers_.WillApply(machine_.id, entries);
     const absl::Status status = inner_->Apply(entries);
-    if (status.ok()) checkers_.Applied(machine_.id, AppliedIndex(), store_.hash());
+    if (status.ok() && StoreHasAll()) {
+      checkers_.Applied(machine_.id, AppliedIndex(), store_.hash());
+    }
     return status;
   }
   uint64_t AppliedIndex() const override { return inner_->AppliedIndex(); }
@@ -69,6 +72,12 @@ class Replica::TappedMachine final : public replication::StateMachine {
   }
 
  private:
+  // Or are some rows still on their way?
+  bool StoreHasAll() const {
+    const auto index = store_.content().find(metadata::keys::AppliedIndex());
+    return index != store_.content().end() && metadata::DecodeU64(index->second) == AppliedIndex();
+  }
+
   replication::StateMachine* const inner_;
   const Machine& machine_;
   Checkers& checkers_;
@@ -91,11 +100,20 @@ Replica::Replica(GroupId id, Parts parts)
                                                                       .clock = machine.clock,
                                                                       .random = machine.random,
                                                                       .store = ""},
-                                               machine.stores->at(id).Open(), options);
+                                               OpenStore(), options);
   state_machine_ = std::make_unique<TappedMachine>(service_->machine(), machine, id);
 }
 
 Replica::~Replica() = default;
+
+std::unique_ptr<metadata::KvEngine> Replica::OpenStore() const {
+  const Machine& machine = *parts_.machine;
+  metadata::WriteBehindLimits limits;
+  limits.rows = static_cast<size_t>(machine.options->write_behind_rows);
+  return metadata::MakeWriteBehindKv(machine.stores->at(id_).Open(), limits);
+}
+
+void Replica::Settle() const { (void)service_->Snapshot(); }
 
 replication::StateMachine& Replica::machine() { return *state_machine_; }
 

@@ -47,11 +47,14 @@ class Replica {
   void LimitLog();
   // What is queued for the state machine is applied soon.
   void WakeApplier();
+  // All that was applied is in the store.
+  void Settle() const;
   void Stop();
 
  private:
   class TappedMachine;
 
+  std::unique_ptr<metadata::KvEngine> OpenStore() const;
   absl::StatusOr<replication::raft::DurableState> Load();
   replication::GroupSnapshots::Options SnapshotOptions();
   void ApplyTurn();

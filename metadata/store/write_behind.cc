@@ -1,0 +1,209 @@
+// An engine in front of another one, which nobody asks for what was just written: the log has it,
+// so it need not be in the store below before it is flushed, or before a reader wants a snapshot.
+#include <atomic>
+#include <utility>
+
+#include "common/mutex.h"
+#include "metadata/store/changes.h"
+#include "metadata/store/kv.h"
+#include "metadata/store/recent_rows.h"
+
+namespace openefs::metadata {
+namespace {
+
+size_t BytesOf(const std::optional<std::string>& value) {
+  return value.has_value() ? value->size() : 0;
+}
+
+bool Give(const std::optional<std::string>& row, std::string* value) {
+  if (row.has_value()) *value = *row;
+  return row.has_value();
+}
+
+using Rows = IndexedChanges<bool>;  // the tag says nothing
+
+// `rows` over the engine below. Rows that reach it meanwhile are the same as those in front.
+class View final : public KvSnapshot {
+ public:
+  View(std::unique_ptr<KvSnapshot> base, const Rows& rows, RecentRows* recent)
+      : base_(std::move(base)), rows_(rows), recent_(recent) {}
+  bool Get(absl::string_view key, std::string* value) const override {
+    if (const Rows::Row* row = rows_.Find(key)) return Give(row->at->second, value);
+    if (const auto* row = recent_->Find(key)) return Give(*row, value);
+    const bool found = base_->Get(key, value);
+    recent_->Remember(key, found ? std::optional(*value) : std::nullopt);
+    return found;
+  }
+  std::unique_ptr<KvIterator> Scan(absl::string_view begin, absl::string_view end) const override {
+    return ScanBoth(*base_, rows_.rows(), begin, end);
+  }
+
+ private:
+  const std::unique_ptr<KvSnapshot> base_;
+  const Rows& rows_;
+  RecentRows* const recent_;
+};
+
+// The same with rows of its own.
+class Copy final : public KvSnapshot {
+ public:
+  Copy(std::unique_ptr<KvSnapshot> base, Changes rows)
+      : base_(std::move(base)), rows_(std::move(rows)) {}
+  bool Get(absl::string_view key, std::string* value) const override {
+    const auto row = rows_.find(key);
+    return row != rows_.end() ? Give(row->second, value) : base_->Get(key, value);
+  }
+  std::unique_ptr<KvIterator> Scan(absl::string_view begin, absl::string_view end) const override {
+    return ScanBoth(*base_, rows_, begin, end);
+  }
+
+ private:
+  const std::unique_ptr<KvSnapshot> base_;
+  const Changes rows_;
+};
+
+// A memory view of the engine below, for as long as nothing is written here.
+class MemoryViewBelow final : public KvSnapshot {
+ public:
+  MemoryViewBelow(std::unique_ptr<KvSnapshot> base, const std::atomic<uint64_t>& version,
+                  uint64_t then)
+      : base_(std::move(base)), version_(version), then_(then) {}
+  bool Get(absl::string_view key, std::string* value) const override {
+    const bool found = base_->Get(key, value);
+    CheckUnchanged();
+    return found;
+  }
+  std::unique_ptr<KvIterator> Scan(absl::string_view begin, absl::string_view end) const override {
+    auto it = base_->Scan(begin, end);
+    CheckUnchanged();
+    return it;
+  }
+
+ private:
+  void CheckUnchanged() const {
+    if (version_.load(std::memory_order_acquire) != then_) throw NotInMemory();
+  }
+
+  const std::unique_ptr<KvSnapshot> base_;
+  const std::atomic<uint64_t>& version_;
+  const uint64_t then_;
+};
+
+class WriteBehindKv final : public KvEngine {
+ public:
+  WriteBehindKv(std::unique_ptr<KvEngine> inner, WriteBehindLimits limits)
+      : limits_(limits), inner_(std::move(inner)) {}
+
+  absl::Status Write(const KvWrites& writes) override {
+    return Consume(Changes(writes.begin(), writes.end()));
+  }
+  absl::Status Consume(Changes changes) override {
+    MutexLock lock(mu_);
+    version_.fetch_add(1, std::memory_order_seq_cst);
+    if (settled_) Empty();
+    while (!changes.empty()) Add(changes.extract(changes.begin()));
+    settled_ = rows_.empty();
+    version_.fetch_add(1, std::memory_order_release);
+    const bool full = rows_.size() > limits_.rows || bytes_ > limits_.bytes;
+    return full ? SettleLocked() : absl::OkStatus();
+  }
+
+  std::unique_ptr<KvSnapshot> Snapshot() override {
+    MutexLock lock(mu_);
+    if (SettleLocked().ok()) return inner_->Snapshot();
+    // The writer will hear of it. Until then readers must see what was accepted.
+    return std::make_unique<Copy>(inner_->Snapshot(), rows_.rows());
+  }
+
+  // Rows that wait cannot be read without the lock; somebody has to take a snapshot first.
+  std::unique_ptr<KvSnapshot> MemoryView() override {
+    const uint64_t version = version_.load(std::memory_order_acquire);
+    if (version % 2 != 0 || !settled_.load(std::memory_order_acquire)) throw NotInMemory();
+    return std::make_unique<MemoryViewBelow>(inner_->MemoryView(), version_, version);
+  }
+
+  // Only the writer changes the rows, so its own view of them needs no lock.
+  std::unique_ptr<KvSnapshot> WriterView() override ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return std::make_unique<View>(inner_->WriterView(), rows_, &recent_);
+  }
+
+  absl::Status Flush() override {
+    if (absl::Status status = Settle(); !status.ok()) return status;
+    return inner_->Flush();
+  }
+  absl::Status Checkpoint(const std::string& directory) override {
+    if (absl::Status status = Settle(); !status.ok()) return status;
+    return inner_->Checkpoint(directory);
+  }
+  // After an error the old content counts on, with what waits.
+  absl::Status Install(const std::string& directory) override {
+    if (absl::Status status = Settle(); !status.ok()) return status;
+    Forget();
+    return inner_->Install(directory);
+  }
+  absl::Status Clear() override {
+    if (absl::Status status = Settle(); !status.ok()) return status;
+    Forget();
+    return inner_->Clear();
+  }
+
+ private:
+  void Add(Changes::node_type change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    bytes_ += BytesOf(change.mapped());
+    if (Rows::Row* row = rows_.FindMutable(change.key())) {
+      bytes_ -= BytesOf(row->at->second);
+      row->at->second = std::move(change.mapped());
+    } else {
+      rows_.Add(std::move(change), false);
+    }
+  }
+
+  // The next entries will ask for many of them.
+  void Empty() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    for (auto& [key, value] : rows_.Take()) recent_.Remember(key, std::move(value));
+    bytes_ = 0;
+  }
+
+  void Forget() {
+    MutexLock lock(mu_);
+    Empty();
+    recent_.Clear();
+  }
+
+  absl::Status Settle() {
+    MutexLock lock(mu_);
+    return SettleLocked();
+  }
+
+  // Another thread may call it while the writer looks at the rows: they stay until it writes again.
+  absl::Status SettleLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (settled_) return absl::OkStatus();
+    absl::Status status = inner_->Write(KvWrites(rows_.rows().begin(), rows_.rows().end()));
+    settled_ = status.ok();
+    return status;
+  }
+
+  // Constant.
+  const WriteBehindLimits limits_;
+  const std::unique_ptr<KvEngine> inner_;
+
+  // The writer's thread only. As `inner_` has them, unless they are in `rows_`.
+  RecentRows recent_;
+
+  Mutex mu_;
+  Rows rows_ ABSL_GUARDED_BY(mu_);  // changed by the writer alone
+  size_t bytes_ ABSL_GUARDED_BY(mu_) = 0;
+
+  // Changed under `mu_`, read by anybody.
+  std::atomic<bool> settled_{true};   // `inner_` has all rows
+  std::atomic<uint64_t> version_{0};  // odd while something is written
+};
+
+}  // namespace
+
+std::unique_ptr<KvEngine> MakeWriteBehindKv(std::unique_ptr<KvEngine> inner,
+                                            WriteBehindLimits limits) {
+  return std::make_unique<WriteBehindKv>(std::move(inner), limits);
+}
+
+}  // namespace openefs::metadata

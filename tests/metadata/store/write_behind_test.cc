@@ -1,0 +1,199 @@
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <map>
+#include <random>
+#include <thread>
+
+#include "metadata/store/kv.h"
+
+namespace openefs::metadata {
+namespace {
+
+using Map = std::map<std::string, std::string>;
+
+Map Contents(const KvSnapshot& snapshot) {
+  Map contents;
+  for (auto it = snapshot.Scan("", "zz"); it->Valid(); it->Next()) {
+    contents.emplace(std::string(it->Key()), std::string(it->Value()));
+  }
+  return contents;
+}
+
+std::optional<std::string> Read(const KvSnapshot& view, const std::string& key) {
+  std::string value;
+  if (!view.Get(key, &value)) return std::nullopt;
+  return value;
+}
+
+void ApplyTo(const KvWrites& writes, Map* map) {
+  for (const auto& [key, value] : writes) {
+    map->erase(key);
+    if (value.has_value()) map->emplace(key, *value);
+  }
+}
+
+// Memory below, which fails when told to, and counts what reaches it.
+class Below final : public KvEngine {
+ public:
+  absl::Status Write(const KvWrites& writes) override {
+    if (fails) return absl::InternalError("no room");
+    ++batches;
+    rows += writes.size();
+    return memory_->Write(writes);
+  }
+  std::unique_ptr<KvSnapshot> Snapshot() override { return memory_->Snapshot(); }
+  absl::Status Flush() override { return memory_->Flush(); }
+  absl::Status Checkpoint(const std::string& directory) override {
+    return memory_->Checkpoint(directory);
+  }
+  absl::Status Install(const std::string& directory) override {
+    return memory_->Install(directory);
+  }
+
+  bool fails = false;
+  int batches = 0;
+  size_t rows = 0;
+
+ private:
+  const std::unique_ptr<KvEngine> memory_ = MakeMemoryKv();
+};
+
+struct Stack {
+  explicit Stack(WriteBehindLimits limits = {}) {
+    auto made = std::make_unique<Below>();
+    below = made.get();
+    engine = MakeWriteBehindKv(std::move(made), limits);
+  }
+  Below* below = nullptr;
+  std::unique_ptr<KvEngine> engine;
+};
+
+TEST_CASE("rows that change often reach the engine once, those of a snapshot at once") {
+  Stack stack;
+  for (int i = 0; i < 100; ++i) {
+    const KvWrites writes = {{"slot", std::to_string(i)}, {"file" + std::to_string(i), "f"}};
+    REQUIRE(stack.engine->Write(writes).ok());
+    CHECK(Read(*stack.engine->WriterView(), "slot") == std::to_string(i));
+  }
+  CHECK(stack.below->batches == 0);
+  CHECK(Read(*stack.engine->Snapshot(), "slot") == "99");
+  CHECK(stack.below->batches == 1);
+  CHECK(stack.below->rows == 101);
+  // Nothing new: nothing to write.
+  CHECK(Contents(*stack.engine->Snapshot()).size() == 101);
+  CHECK(stack.below->batches == 1);
+  REQUIRE(stack.engine->Write({{"slot", std::nullopt}}).ok());
+  CHECK(Read(*stack.engine->WriterView(), "slot") == std::nullopt);
+  CHECK(Read(*stack.engine->WriterView(), "file7") == "f");
+  REQUIRE(stack.engine->Flush().ok());
+  CHECK(stack.below->rows == 102);
+}
+
+TEST_CASE("the limits hold, in rows and in bytes") {
+  Stack rows(WriteBehindLimits{.rows = 3});
+  REQUIRE(rows.engine->Write({{"a", "1"}, {"b", "2"}, {"c", "3"}}).ok());
+  CHECK(rows.below->batches == 0);
+  REQUIRE(rows.engine->Write({{"d", "4"}}).ok());
+  CHECK(rows.below->batches == 1);
+  REQUIRE(rows.engine->Write({{"e", "5"}}).ok());
+  CHECK(rows.below->batches == 1);
+  Stack bytes(WriteBehindLimits{.bytes = 10});
+  REQUIRE(bytes.engine->Write({{"a", "12345678"}}).ok());
+  REQUIRE(bytes.engine->Write({{"a", "1234567890"}}).ok());
+  CHECK(bytes.below->batches == 0);
+  REQUIRE(bytes.engine->Write({{"b", "1"}}).ok());
+  CHECK(bytes.below->batches == 1);
+}
+
+// Rows below are always those after one of the writes: a crash leaves no half of one.
+TEST_CASE("views and snapshots are right, and below stands a state that once was") {
+  const size_t limit = GENERATE(0u, 2u, 5u, 40u);
+  Stack stack(WriteBehindLimits{.rows = limit});
+  std::mt19937 random(static_cast<unsigned>(limit) + 1);
+  const auto some_key = [&] { return std::string(1 + random() % 2, 'a' + random() % 8); };
+  Map truth;
+  std::vector<Map> past = {truth};
+  size_t last_seen = 0;
+  for (int step = 0; step < 600; ++step) {
+    KvWrites writes;
+    for (size_t i = random() % 4; i > 0; --i) {
+      const std::string key = some_key();
+      const bool twice = std::any_of(writes.begin(), writes.end(),
+                                     [&](const auto& write) { return write.first == key; });
+      if (twice) continue;
+      std::optional<std::string> value;
+      if (random() % 3 != 0) value = std::to_string(random());
+      writes.emplace_back(key, value);
+    }
+    ApplyTo(writes, &truth);
+    past.push_back(truth);
+    REQUIRE(stack.engine->Write(writes).ok());
+    const auto view = stack.engine->WriterView();
+    REQUIRE(Contents(*view) == truth);
+    if (random() % 5 == 0) REQUIRE(Contents(*stack.engine->Snapshot()) == truth);
+    for (int i = 0; i < 5; ++i) {
+      const std::string key = some_key();
+      REQUIRE(Read(*view, key).has_value() == truth.contains(key));
+      if (truth.contains(key)) REQUIRE(Read(*view, key) == truth[key]);
+    }
+    const Map left = Contents(*stack.below->Snapshot());
+    while (last_seen < past.size() && past[last_seen] != left) ++last_seen;
+    REQUIRE(last_seen < past.size());  // and it never goes back
+  }
+}
+
+TEST_CASE("an engine that does not take the rows is heard of, and nothing is forgotten") {
+  Stack stack(WriteBehindLimits{.rows = 1});
+  stack.below->fails = true;
+  REQUIRE(stack.engine->Write({{"a", "1"}}).ok());
+  CHECK_FALSE(stack.engine->Write({{"b", "2"}}).ok());
+  CHECK_FALSE(stack.engine->Flush().ok());
+  const auto early = stack.engine->Snapshot();
+  CHECK(Contents(*stack.engine->WriterView()) == Map{{"a", "1"}, {"b", "2"}});
+  CHECK(Contents(*early) == Map{{"a", "1"}, {"b", "2"}});
+  CHECK(Read(*early, "b") == "2");
+  stack.below->fails = false;
+  REQUIRE(stack.engine->Flush().ok());
+  CHECK(Contents(*stack.below->Snapshot()) == Map{{"a", "1"}, {"b", "2"}});
+}
+
+TEST_CASE("a memory view shows no rows that wait, and ends with the next write") {
+  Stack stack;
+  REQUIRE(stack.engine->Write({{"a", "1"}}).ok());
+  CHECK_THROWS_AS(stack.engine->MemoryView(), NotInMemory);
+  (void)stack.engine->Snapshot();
+  const auto view = stack.engine->MemoryView();
+  CHECK(Read(*view, "a") == "1");
+  CHECK(view->Scan("a", "z")->Valid());
+  REQUIRE(stack.engine->Write({{"b", "1"}}).ok());
+  CHECK_THROWS_AS(Read(*view, "a"), NotInMemory);
+  CHECK_THROWS_AS(view->Scan("a", "z"), NotInMemory);
+}
+
+TEST_CASE("readers take snapshots while the writer looks and writes") {
+  Stack stack(WriteBehindLimits{.rows = 16});
+  std::atomic<bool> done{false};
+  std::atomic<int> written{0};
+  std::thread reader([&] {
+    while (!done.load()) {
+      const int before = written.load();
+      const std::optional<std::string> value = Read(*stack.engine->Snapshot(), "counter");
+      if (before > 0) CHECK(std::stoi(value.value_or("-1")) >= before);
+    }
+  });
+  for (int i = 1; i <= 3'000; ++i) {
+    {
+      const auto view = stack.engine->WriterView();
+      const std::optional<std::string> value = Read(*view, "counter");
+      REQUIRE(value.value_or("0") == std::to_string(i - 1));
+    }
+    const KvWrites writes = {{"counter", std::to_string(i)}, {"k" + std::to_string(i % 40), "v"}};
+    REQUIRE(stack.engine->Write(writes).ok());
+    written.store(i);
+  }
+  done.store(true);
+  reader.join();
+}
+
+}  // namespace
+}  // namespace openefs::metadata
