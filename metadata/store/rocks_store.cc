@@ -36,6 +36,12 @@ constexpr int kBloomBitsPerKey = 10;  // one false positive in a hundred
 constexpr size_t kKindBytes = 9;      // of a key: file system and tag
 constexpr int kMaxOpenTables = 512;   // file descriptors of one group
 constexpr int kLogFiles = 2;
+// Of RocksDB's batches: a sequence number and a count; for each row a tag and two lengths.
+constexpr size_t kBatchHeadBytes = 12;
+constexpr size_t kRowHeadBytes = 11;
+// Tables are merged when there are so many fresh ones: a flush writes one every 16 MiB of log, and
+// each merge rewrites what they overlap with.
+constexpr int kFreshTables = 8;
 constexpr size_t kLogFileBytes = size_t{4} << 20;
 
 rocksdb::Slice ToSlice(absl::string_view bytes) { return {bytes.data(), bytes.size()}; }
@@ -56,6 +62,15 @@ class StopOnBackgroundError final : public rocksdb::EventListener {
     OPENEFS_CHECK(!"the metadata store can be written");
   }
 };
+
+// About what a batch of them takes: growing step by step would copy it again and again.
+size_t BatchBytes(const KvWrites& writes) {
+  size_t bytes = kBatchHeadBytes;
+  for (const auto& [key, value] : writes) {
+    bytes += kRowHeadBytes + key.size() + (value.has_value() ? value->size() : 0);
+  }
+  return bytes;
+}
 
 class SilentLogger final : public rocksdb::Logger {
  public:
@@ -180,6 +195,10 @@ rocksdb::Options MakeOptions() {
   rocksdb::Options options;
   options.create_if_missing = true;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  // What is fresh is rewritten soon; compressing it each time costs more than its room is worth.
+  options.compression_per_level = {rocksdb::kNoCompression, rocksdb::kNoCompression,
+                                   rocksdb::kSnappyCompression};
+  options.level0_file_num_compaction_trigger = kFreshTables;
   options.write_buffer_size = kWriteBufferBytes;
   options.max_write_buffer_number = kWriteBuffers;
   // Without a log of its own, a batch lasts whole or not at all because it lies in one memtable.
@@ -231,7 +250,7 @@ RocksStore::~RocksStore() {
 }
 
 absl::Status RocksStore::Write(const KvWrites& writes) {
-  rocksdb::WriteBatch batch;
+  rocksdb::WriteBatch batch(BatchBytes(writes));
   for (const auto& [key, value] : writes) {
     rocksdb::Status added = value.has_value() ? batch.Put(key, *value) : batch.Delete(key);
     if (!added.ok()) return ToStatus(added, "batch");
