@@ -1,6 +1,7 @@
 #include "metadata/state_machine.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -57,6 +58,7 @@ void MetadataStateMachine::LoadPosition() {
   hash_known_ = snapshot->Get(keys::StateHash(), &hash) || applied_index_ == 0;
   state_hash_ = hash.empty() ? 0 : DecodeU64(hash);
   comparison_.Restart();
+  flushed_index_ = applied_index_.load(std::memory_order_relaxed);  // as found on the disk
 }
 
 absl::Status MetadataStateMachine::Apply(absl::Span<const replication::CommittedEntry> entries) {
@@ -133,16 +135,35 @@ absl::Status MetadataStateMachine::ApplyOne(Transaction& txn,
 }
 
 absl::StatusOr<uint64_t> MetadataStateMachine::Flush() {
-  if (absl::Status status = engine_->Flush(); !status.ok()) return status;
-  return AppliedIndex();
+  if (!flush_in_background_) {
+    if (absl::Status status = engine_->Flush(); !status.ok()) return status;
+    return AppliedIndex();
+  }
+  const bool under_way =
+      flushing_.valid() && flushing_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
+  if (under_way) return flushed_index_;
+  if (absl::Status status = EndFlush(); !status.ok()) return status;
+  flushing_index_ = AppliedIndex();
+  flushing_ = std::async(std::launch::async, [this] { return engine_->Flush(); });
+  return flushed_index_;
+}
+
+// Waits for the one under way, if there is one.
+absl::Status MetadataStateMachine::EndFlush() {
+  if (!flushing_.valid()) return absl::OkStatus();
+  if (absl::Status status = flushing_.get(); !status.ok()) return status;
+  flushed_index_ = flushing_index_;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<uint64_t> MetadataStateMachine::Checkpoint(const std::string& directory) {
+  if (absl::Status status = EndFlush(); !status.ok()) return status;
   if (absl::Status status = engine_->Checkpoint(directory); !status.ok()) return status;
   return AppliedIndex();
 }
 
 absl::Status MetadataStateMachine::Install(const std::string& directory) {
+  if (absl::Status status = EndFlush(); !status.ok()) return status;
   shared_rows_.BeginWrite({});
   const absl::Status installed = engine_->Install(directory);
   shared_rows_.EndReplacement();
@@ -155,6 +176,7 @@ absl::Status MetadataStateMachine::Install(const std::string& directory) {
 }
 
 absl::Status MetadataStateMachine::Clear() {
+  (void)EndFlush();  // of what goes now
   shared_rows_.BeginWrite({});
   const absl::Status cleared = engine_->Clear();
   shared_rows_.EndReplacement();

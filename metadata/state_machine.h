@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -50,6 +51,10 @@ class MetadataStateMachine final : public replication::StateMachine {
   // What peers shall be told of this replica's state, and who they are. Any thread.
   StateComparison& comparison() { return comparison_; }
 
+  // Flush then waits for no disk: it begins a flush and returns the index of the one before, which
+  // has ended. So the log keeps what was applied since the last two. Before the first entry.
+  void FlushInBackground() { flush_in_background_ = true; }
+
   // Tests only; before the first entry.
   void Plant(PlantedBug bug) { planted_bug_ = bug; }
   // Tests only: something else wrote to the engine, while nothing was applied.
@@ -68,6 +73,7 @@ class MetadataStateMachine final : public replication::StateMachine {
   static constexpr size_t kArenaBlockBytes = size_t{64} << 10;
 
   void LoadPosition();
+  absl::Status EndFlush();
   absl::Status WriteAll(Changes changes);
   absl::Status ForgetResults();
   absl::Status ApplyOne(Transaction& txn, const replication::CommittedEntry& committed);
@@ -77,6 +83,7 @@ class MetadataStateMachine final : public replication::StateMachine {
   const std::unique_ptr<KvEngine> engine_;
   const Callbacks callbacks_;
   PlantedBug planted_bug_ = PlantedBug::kNone;
+  bool flush_in_background_ = false;
 
   // Written by the applier's thread.
   std::atomic<uint64_t> applied_index_{0};
@@ -88,6 +95,9 @@ class MetadataStateMachine final : public replication::StateMachine {
 
   // Applier's thread only.
   std::vector<char> arena_block_ = std::vector<char>(kArenaBlockBytes);  // for one entry at a time
+  uint64_t flushed_index_ = 0;                                           // the store on disk has it
+  uint64_t flushing_index_ = 0;  // will have it when `flushing_` is through
+  std::future<absl::Status> flushing_;
   int64_t last_wall_time_ns_ = 0;
   uint64_t state_hash_ = 0;
   bool hash_known_ = false;  // not so in a store of a version that kept none

@@ -74,6 +74,7 @@ Group::Group(Parts parts, std::unique_ptr<KvEngine> engine, const MetadataServic
           },
           [this] { return leases_.Lapsed(NowMs()); }, parts.clock, parts.random) {
   machine_.Plant(planted_bug_);
+  if (parts_.flush_in_background) machine_.FlushInBackground();
 }
 
 void Group::OnLeader() {

@@ -40,7 +40,8 @@ class Group {
     WorkerPool* workers = nullptr;
     const Clock* clock = nullptr;
     RandomSource* random = nullptr;
-    std::string store;  // path of the engine's directory, to mark it if need be
+    std::string store;                 // path of the engine's directory, to mark it if need be
+    bool flush_in_background = false;  // MetadataStateMachine::FlushInBackground
   };
 
   Group(Parts parts, std::unique_ptr<KvEngine> engine, const MetadataServiceOptions& options);

@@ -156,7 +156,8 @@ class Service final : public MetadataService {
                                                       .workers = workers_.get(),
                                                       .clock = clock_,
                                                       .random = SystemRandom::Get(),
-                                                      .store = store},
+                                                      .store = store,
+                                                      .flush_in_background = true},
                                          MakeWriteBehindKv(*std::move(engine)), options_);
     node_->AddGroup(id, group->machine());
     if (!usable.ok()) node_->Rebuild(id, usable);

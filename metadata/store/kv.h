@@ -68,7 +68,7 @@ class KvEngine {
   // less.
   virtual std::unique_ptr<KvSnapshot> WriterView() { return Snapshot(); }
 
-  // Makes every Write so far survive a crash.
+  // Makes every Write so far survive a crash. Any thread, but one at a time.
   virtual absl::Status Flush() = 0;
 
   // Leaves a copy of everything written so far in `directory`, which does not exist yet (its parent
