@@ -114,12 +114,17 @@ void Carve(const FileData& data, const Extent& extent, uint64_t begin, uint64_t 
   }
 }
 
-// Bounded by the length of one write: extents have at least one byte. One scan sees the neighbours
-// too.
-Neighbours MakeRoom(const FileData& data, uint64_t begin, uint64_t end) {
+// What is joined: whole pages stay as they were written, for each time one of them is written again
+// all that it was joined with would be written with it. Two pieces are joined if one is smaller.
+constexpr size_t kPageBytes = 4096;
+
+// Bounded by the length of one write: extents have at least one byte. One scan sees what touches
+// the range too, if that is asked for.
+Neighbours MakeRoom(const FileData& data, uint64_t begin, uint64_t end, bool with_neighbours) {
   Neighbours neighbours;
   if (data.record.data_bytes() == 0) return neighbours;  // a new file: nothing to look for
-  for (Extent& extent : Collect(data, begin == 0 ? 0 : begin - 1, end + 1, SIZE_MAX)) {
+  const uint64_t beside = with_neighbours ? 1 : 0;
+  for (Extent& extent : Collect(data, begin - std::min(begin, beside), end + beside, SIZE_MAX)) {
     if (extent.begin < end && extent.end > begin) {
       Carve(data, extent, begin, end, &neighbours);
     } else if (!ExtentIsDead(data.record, extent.begin, extent.record)) {
@@ -134,8 +139,10 @@ void NextGeneration(const FileData& data) {
 }
 
 bool Joins(const std::optional<Extent>& neighbour, const Extent& fresh) {
-  return neighbour.has_value() && neighbour->record.has_inline_data() &&
-         neighbour->record.length() + fresh.record.inline_data().size() <= kInlineBytes;
+  if (!neighbour.has_value() || !neighbour->record.has_inline_data()) return false;
+  const size_t bytes = fresh.record.inline_data().size();
+  const size_t others = neighbour->record.inline_data().size();
+  return std::min(bytes, others) < kPageBytes && bytes + others <= kInlineBytes;
 }
 
 // Joins `fresh` with inline neighbours while the whole stays small.
@@ -215,7 +222,8 @@ void WriteInlineExtent(FileData data, uint64_t offset, absl::string_view bytes) 
   NextGeneration(data);
   Extent fresh{offset, offset + bytes.size(), {}};
   fresh.record.set_inline_data(std::string(bytes));
-  JoinNeighbours(data, MakeRoom(data, fresh.begin, fresh.end), &fresh);
+  const bool small = bytes.size() < kPageBytes;
+  JoinNeighbours(data, MakeRoom(data, fresh.begin, fresh.end, small), &fresh);
   PutFresh(data, &fresh);
 }
 
@@ -226,7 +234,7 @@ void WriteBlobExtent(FileData data, uint64_t offset, const pb::NewBlob& blob) {
   *fresh.record.mutable_blob()->mutable_id() = blob.id();
   fresh.record.mutable_blob()->set_blob_length(blob.length());
   AddBlobReference(data.txn, fresh.record.blob());
-  MakeRoom(data, fresh.begin, fresh.end);
+  MakeRoom(data, fresh.begin, fresh.end, false);
   PutFresh(data, &fresh);
   QueueRepair(data.txn, blob);
 }

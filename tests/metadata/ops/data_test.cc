@@ -75,6 +75,17 @@ TEMPLATE_LIST_TEST_CASE("small appends become one extent", "", AllEngines) {
   EXPECT_OK(shell.WriteInline("g", 2, "bb"));
   CHECK(Contents(shell, "g") == "aabbcc");
   CHECK(shell.Check().extents == 2);
+  // Whole pages stay by themselves, as do what is beside them; what is small joins them.
+  EXPECT_OK(shell.MakeFile("pages"));
+  const std::string page(4096, 'p');
+  for (uint64_t i : {0, 2, 1}) EXPECT_OK(shell.WriteInline("pages", i * 4096, page));
+  CHECK(shell.Check().extents == 5);
+  EXPECT_OK(shell.WriteInline("pages", 4096, "small"));
+  std::string pages;
+  EXPECT_OK(shell.ReadFile("pages", 0, 3 * 4096, &pages));
+  CHECK(pages == page + "small" + std::string(4091, 'p') + page);
+  CHECK(shell.Check().extents == 4);
+  EXPECT_OK(shell.Remove("pages"));
   // Never beyond kInlineBytes.
   EXPECT_OK(shell.MakeFile("h"));
   EXPECT_OK(shell.WriteInline("h", 0, std::string(kInlineBytes, 'x')));
