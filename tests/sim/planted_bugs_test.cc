@@ -16,7 +16,7 @@ using MetadataBug = metadata::PlantedBug;
 using RaftBug = replication::raft::PlantedBug;
 
 // A few times what the last of them takes today.
-constexpr uint64_t kMaxSeeds = 400;
+constexpr uint64_t kMaxSeeds = 1600;
 
 // What was found, and by which seed; empty: nothing.
 std::string Find(const std::function<void(SimOptions&)>& change) {
