@@ -51,6 +51,10 @@ class Job {
   virtual absl::StatusOr<RoundEnd> RunRound(JobContext& context) = 0;
 };
 
+// A round of a job that rebuilds blobs rebuilds no more than this, one after the other: some 64 MiB
+// read and written, so that clients keep most of the disks and the network.
+inline constexpr int kMaxRepairsInRound = 64;
+
 std::unique_ptr<Job> MakeCollectJob();
 std::unique_ptr<Job> MakeRepairJob();
 std::unique_ptr<Job> MakeRepairCorruptJob();

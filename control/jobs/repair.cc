@@ -13,9 +13,6 @@ namespace {
 constexpr int64_t kIntervalMs = 2'000;
 // One list of the queue. Most of a long queue waits for nodes that are down and costs nothing else.
 constexpr uint32_t kMaxListed = 1'024;
-// A round rebuilds no more than this, one after the other: some 64 MiB read and written, so that
-// clients keep most of the disks and the network.
-constexpr int kMaxRepairs = 64;
 
 class RepairJob final : public Job {
  public:
@@ -48,7 +45,7 @@ uint32_t UpMask(const pb::ClusterMap& map, uint16_t placement_group) {
 
 absl::StatusOr<RoundEnd> RepairJob::RunRound(JobContext& context) {
   RoundEnd end = RoundEnd::kIdle;
-  int left = kMaxRepairs;
+  int left = kMaxRepairsInRound;
   for (const GroupId group : NamespaceGroups(*context.cluster)) {
     const absl::StatusOr<RoundEnd> repaired = RepairGroup(context, group, left);
     if (!repaired.ok()) return repaired.status();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/log.h"
+#include "control/jobs/check_blobs.h"
 #include "control/jobs/fragment_walk.h"
 #include "control/jobs/job.h"
 
@@ -15,8 +16,6 @@ namespace openefs::control {
 namespace {
 
 constexpr int64_t kIntervalMs = 10 * 60 * 1'000;  // from the end of one pass to the next
-// A round rebuilds no more than this, one after the other: as repair.cc.
-constexpr int kMaxRepairs = 64;
 
 class RepairCorruptJob final : public Job {
  public:
@@ -47,7 +46,7 @@ absl::StatusOr<RoundEnd> RepairCorruptJob::RunRound(JobContext& context) {
     if (!more.ok()) return more.status();
     if (!*more) return RoundEnd::kDone;
   }
-  for (int i = 0; i < kMaxRepairs && !found_.empty() && !context.signal->Stopped(); ++i) {
+  for (int i = 0; i < kMaxRepairsInRound && !found_.empty() && !context.signal->Stopped(); ++i) {
     RepairOne(context, found_.front());
     found_.pop_front();
   }
@@ -87,19 +86,14 @@ std::vector<RepairCorruptJob::Corrupt> RepairCorruptJob::CorruptIn(
 absl::StatusOr<std::vector<RepairCorruptJob::Corrupt>> RepairCorruptJob::Referenced(
     JobContext& context, std::vector<Corrupt> blobs) {
   if (blobs.empty()) return blobs;
+  std::vector<BlobId> ids;
+  for (const Corrupt& blob : blobs) ids.push_back(blob.id);
   for (const GroupId group : NamespaceGroups(*context.cluster)) {
-    pb::Operation check;
-    for (const Corrupt& blob : blobs) {
-      *check.mutable_check_blobs()->add_blobs() = ToProto(blob.id);
-    }
-    const auto checked = Execute(context.signal, context.metadata, group, std::move(check));
+    const auto checked = CheckBlobs(context, group, ids);
     if (!checked.ok()) return checked.status();
-    const auto& lengths = checked->check_blobs().blob_lengths();
-    if (lengths.size() != static_cast<int>(blobs.size())) {
-      return absl::InternalError("CheckBlobs answered for another number of blobs");
-    }
     for (size_t i = 0; i < blobs.size(); ++i) {
-      blobs[i].blob_length = std::max(blobs[i].blob_length, lengths[static_cast<int>(i)]);
+      const uint32_t length = checked->blob_lengths(static_cast<int>(i));
+      blobs[i].blob_length = std::max(blobs[i].blob_length, length);
     }
   }
   blobs.erase(std::remove_if(blobs.begin(), blobs.end(),

@@ -7,6 +7,7 @@
 
 #include "common/limits.h"
 #include "common/log.h"
+#include "control/jobs/check_blobs.h"
 #include "control/jobs/fragment_walk.h"
 #include "control/jobs/job.h"
 
@@ -75,17 +76,11 @@ absl::StatusOr<std::vector<BlobId>> SweepOrphanBlobsJob::Unknown(JobContext& con
   if (groups.empty()) return std::vector<BlobId>();  // nobody to ask
   for (const GroupId group : groups) {
     if (ids.empty()) return ids;
-    pb::Operation check;
-    for (const BlobId& id : ids) *check.mutable_check_blobs()->add_blobs() = ToProto(id);
-    const auto checked = Execute(context.signal, context.metadata, group, std::move(check));
+    const auto checked = CheckBlobs(context, group, ids);
     if (!checked.ok()) return checked.status();
-    const auto& known = checked->check_blobs().known();
-    if (known.size() != static_cast<int>(ids.size())) {
-      return absl::InternalError("CheckBlobs answered for another number of blobs");
-    }
     std::vector<BlobId> left;
     for (size_t i = 0; i < ids.size(); ++i) {
-      if (!known[static_cast<int>(i)]) left.push_back(ids[i]);
+      if (!checked->known(static_cast<int>(i))) left.push_back(ids[i]);
     }
     ids = std::move(left);
   }

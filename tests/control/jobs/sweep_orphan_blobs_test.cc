@@ -15,6 +15,7 @@ struct Known {
     if (!errors[group].ok()) return errors[group];
     for (const pb::BlobId& id : op.check_blobs().blobs()) {
       result.mutable_check_blobs()->add_known(blobs[group].contains(FromProto(id)));
+      result.mutable_check_blobs()->add_blob_lengths(0);
     }
     return absl::OkStatus();
   }
