@@ -13,21 +13,16 @@ void ReadyReads::Add(Read read) {
     MutexLock lock(mu_);
     waiting_.push_back(std::move(read));
   }
-  if (Turn::Defer(shared_from_this())) return;
-  std::vector<Read> reads;
-  {
-    MutexLock lock(mu_);
-    reads.swap(waiting_);
-  }
-  Submit(std::move(reads));
+  if (!Turn::Defer(shared_from_this())) Submit(Take());
+}
+
+std::vector<ReadyReads::Read> ReadyReads::Take() {
+  MutexLock lock(mu_);
+  return std::exchange(waiting_, {});
 }
 
 void ReadyReads::OnTurnEnd() {
-  std::vector<Read> reads;
-  {
-    MutexLock lock(mu_);
-    reads.swap(waiting_);
-  }
+  std::vector<Read> reads = Take();
   std::vector<Read> left;
   for (Read& read : reads) {
     auto response = reads.size() <= kReadsAtOnce ? at_once_(*read.request) : nullptr;

@@ -39,6 +39,7 @@ class ReadyReads final : public Deferred, public std::enable_shared_from_this<Re
   void OnTurnEnd() override;
 
  private:
+  std::vector<Read> Take();
   void Submit(std::vector<Read> reads);
 
   WorkerPool* const workers_;

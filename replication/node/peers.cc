@@ -239,21 +239,22 @@ void Peers::OnWelcome(NodeId from, const absl::StatusOr<pb::PeerWelcome>& welcom
 
 void Peers::OnRefused(NodeId from, const pb::PeerWelcome& welcome, int64_t now_ms) {
   Peer& peer = peers_[from];
+  const std::string text = welcome.text().substr(0, kMaxTextBytes);
   const bool wiped = !formed() && welcome.refusal() == Refusal::OTHER_INCARNATION;
   if (wiped || welcome.refusal() == Refusal::REMOVED) {
-    fatal_ = absl::FailedPreconditionError(absl::StrCat("refused by metadata node ", from, ": ",
-                                                        welcome.text().substr(0, kMaxTextBytes)));
+    fatal_ =
+        absl::FailedPreconditionError(absl::StrCat("refused by metadata node ", from, ": ", text));
     return;
   }
   if (welcome.refusal() == Refusal::NOT_A_MEMBER && !formed()) {
     next_absent_ms_ = now_ms + kComplainAgainMs;
-    return Complain(peer, now_ms, kWaitsToBeAdded, from, welcome.text().substr(0, kMaxTextBytes));
+    return Complain(peer, now_ms, kWaitsToBeAdded, from, text);
   }
   if (welcome.refusal() == Refusal::TWICE) {
     if (peer.refused_since_ms == 0) peer.refused_since_ms = now_ms;
     if (now_ms - peer.refused_since_ms < kRivalSilences * options_.silence_ms) return;
   }
-  Complain(peer, now_ms, "raft.refused", from, welcome.text().substr(0, kMaxTextBytes));
+  Complain(peer, now_ms, "raft.refused", from, text);
 }
 
 // What a hello says is checked before any of it is believed.
