@@ -52,6 +52,9 @@ void AddDevCommand(CLI::App& app, int* exit_code) {
                   "Memory for file data that was read, in MiB")
       ->check(CLI::Range(0, 1 << 20))
       ->capture_default_str();
+  dev->add_option("--tcp-congestion-control", options->tcp_congestion_control,
+                  "Of connections to clients, as the kernel names it; system: what the system uses")
+      ->capture_default_str();
   dev->add_option("--metrics-listen", options->metrics_listen,
                   "Address of Prometheus metrics; empty for none")
       ->capture_default_str();

@@ -33,6 +33,7 @@ class FrontEndRole final : public RunningRole {
     options.port = config.nfs_port;
     options.az = config.az;
     options.lease_ms = config.lease_seconds * 1000;
+    options.tcp_congestion_control = config.tcp_congestion_control;
     front_end_ = nfs4::MakeFrontEnd(std::move(options), &io_, client_.get(), blobs_.get(),
                                     SystemClock::Get());
     return front_end_->Start();

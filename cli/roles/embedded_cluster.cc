@@ -221,6 +221,7 @@ absl::Status EmbeddedClusterImpl::StartFrontEnds() {
     options.port = static_cast<uint16_t>(options_.nfs_port);
     options.az = AzName(az);
     options.lease_ms = options_.lease_seconds * 1000;
+    options.tcp_congestion_control = options_.tcp_congestion_control;
     front_end_clients_.push_back(NewMetadataClient(FrontEndMetadataOptions()));
     front_end_blobs_.push_back(
         datastore::MakeCachingBlobClient(NewBlobClient(FrontEndBlobOptions()), cache));

@@ -20,7 +20,8 @@ struct EmbeddedClusterOptions {
   int lease_seconds = 60;
   bool read_leases = true;                               // all replicas read the same clock
   uint64_t read_cache_mib = kUsualReadCacheBytes >> 20;  // of all front-ends together; 0: none
-  std::string metrics_listen = "127.0.0.1:9490";         // empty: none
+  std::string tcp_congestion_control = RoleConfig().tcp_congestion_control;
+  std::string metrics_listen = "127.0.0.1:9490";  // empty: none
 };
 
 class EmbeddedCluster {

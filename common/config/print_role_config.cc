@@ -63,6 +63,9 @@ void PrintFrontendKeys(const RoleConfig& config, std::string& text) {
   if (config.read_cache_bytes != RoleConfig().read_cache_bytes) {
     Line(text, "read_cache_bytes", absl::StrCat(config.read_cache_bytes));
   }
+  if (config.tcp_congestion_control != RoleConfig().tcp_congestion_control) {
+    Line(text, "tcp_congestion_control", Quoted(config.tcp_congestion_control));
+  }
 }
 
 }  // namespace

@@ -128,8 +128,8 @@ absl::StatusOr<std::vector<MetadataNodeConfig>> ParseMetadataNodes(const YAML::N
   return nodes;
 }
 
-const std::array<Key, 16>& Keys() {
-  static const auto* keys = new std::array<Key, 16>{{
+const std::array<Key, 17>& Keys() {
+  static const auto* keys = new std::array<Key, 17>{{
       {"cluster_id", kAll, Into(&RoleConfig::cluster_id, &ParseClusterId)},
       {"az", kAll, Into(&RoleConfig::az, &ParseText)},
       {"metadata_nodes", kAll, Into(&RoleConfig::metadata_nodes, &ParseMetadataNodes)},
@@ -143,6 +143,7 @@ const std::array<Key, 16>& Keys() {
       {"nfs_port", kOptional, IntegerInto(&RoleConfig::nfs_port, 1, UINT16_MAX)},
       {"read_cache_bytes", kOptional,
        IntegerInto(&RoleConfig::read_cache_bytes, 0, kMaxReadCacheBytes)},
+      {"tcp_congestion_control", kOptional, Into(&RoleConfig::tcp_congestion_control, &ParseText)},
       {"lease_seconds", kOptional,
        IntegerInto(&RoleConfig::lease_seconds, kMinLeaseSeconds, kMaxLeaseSeconds)},
       {"read_leases", kOptional, Into(&RoleConfig::read_leases, &ParseBool)},

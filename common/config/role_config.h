@@ -45,6 +45,7 @@ struct RoleConfig {
   std::vector<std::string> nfs_listen;  // numeric addresses; required
   uint16_t nfs_port = 2049;
   uint64_t read_cache_bytes = kUsualReadCacheBytes;  // memory for file data; 0: none
+  std::string tcp_congestion_control = "cubic";      // "system": what the system uses
   // metadata, frontend: the same on all of them.
   int64_t lease_seconds = 60;
   // metadata: the same on all of them.

@@ -17,8 +17,8 @@ constexpr size_t kCopyBelow = size_t{64} << 10;
 // What a slice may keep alive beside its own bytes: a block of the fragment at either end.
 constexpr size_t kSliceOverhead = size_t{32} << 10;
 
-// Of a range, for the two containers and the pieces' counters.
-constexpr size_t kRangeOverhead = 256;
+// Of a range, for the two containers, the pieces' counters and what the duel remembers of it.
+constexpr size_t kRangeOverhead = 256 + kDuelEntryBytes;
 
 Buffer Kept(const Buffer& piece) {
   return piece.size() < kCopyBelow ? Buffer::Copy(piece.view()) : piece;
@@ -44,6 +44,7 @@ std::optional<BufferList> BlobCache::Find(const BlobId& blob, uint32_t offset, u
   const auto found = Covering(blob, offset, length);
   if (found == ranges_.end()) return std::nullopt;
   ages_.splice(ages_.end(), ages_, found->second.age);
+  duel_.OnRead(found->first, found->second.held_bytes);
   return SliceList(found->second.bytes, offset - found->first.offset, length);
 }
 
@@ -58,8 +59,9 @@ void BlobCache::Insert(const BlobId& blob, uint32_t offset, const BufferList& by
   const auto before = static_cast<int64_t>(held_bytes_);
   EraseWithin(blob, offset, range.length);
   while (held_bytes_ + range.held_bytes > capacity_bytes_) EraseOne(ranges_.find(ages_.front()));
-  const Key key{blob, offset};
-  range.age = ages_.insert(ages_.end(), key);
+  const RangeKey key{blob, offset};
+  duel_.OnRead(key, range.held_bytes);
+  range.age = ages_.insert(duel_.KeepNew() ? ages_.end() : ages_.begin(), key);
   held_bytes_ += range.held_bytes;
   ranges_.emplace(key, std::move(range));
   ClientMetrics::Get().cached_bytes.Add(static_cast<int64_t>(held_bytes_) - before);
@@ -81,7 +83,7 @@ size_t BlobCache::held_bytes() const {
 // last one reaches farthest.
 BlobCache::Ranges::iterator BlobCache::Covering(const BlobId& blob, uint32_t offset,
                                                 uint32_t length) {
-  auto found = ranges_.upper_bound(Key{blob, offset});
+  auto found = ranges_.upper_bound(RangeKey{blob, offset});
   if (found == ranges_.begin()) return ranges_.end();
   --found;
   const bool covers =
@@ -92,7 +94,7 @@ BlobCache::Ranges::iterator BlobCache::Covering(const BlobId& blob, uint32_t off
 
 void BlobCache::EraseWithin(const BlobId& blob, uint32_t offset, uint32_t length) {
   const uint64_t end = uint64_t{offset} + length;
-  auto at = ranges_.lower_bound(Key{blob, offset});
+  auto at = ranges_.lower_bound(RangeKey{blob, offset});
   while (at != ranges_.end() && at->first.blob == blob && at->first.offset < end) {
     const bool within = uint64_t{at->first.offset} + at->second.length <= end;
     at = within ? EraseOne(at) : std::next(at);

@@ -14,14 +14,17 @@
 #include "common/ids.h"
 #include "common/mutex.h"
 #include "datastore/client/blob_client.h"
+#include "datastore/client/insertion_duel.h"
 
 namespace openefs::datastore {
 
-// What was used last stays (LRU). Any thread.
+// What was used last stays, and of what is read in too large a circle as much as goes in
+// (insertion_duel.h). Any thread.
 class BlobCache {
  public:
   // Never holds more than `capacity_bytes` of memory, counting what pieces of buffers keep alive.
-  explicit BlobCache(size_t capacity_bytes) : capacity_bytes_(capacity_bytes) {}
+  explicit BlobCache(size_t capacity_bytes)
+      : capacity_bytes_(capacity_bytes), duel_(capacity_bytes) {}
   ~BlobCache();
 
   // [offset, offset + length) of the blob, if one range that was inserted has all of it.
@@ -35,18 +38,13 @@ class BlobCache {
   size_t held_bytes() const;
 
  private:
-  struct Key {
-    BlobId blob;
-    uint32_t offset = 0;
-    friend constexpr auto operator<=>(const Key&, const Key&) = default;
-  };
   struct Range {
     BufferList bytes;
     uint32_t length = 0;
     size_t held_bytes = 0;
-    std::list<Key>::iterator age;
+    std::list<RangeKey>::iterator age;
   };
-  using Ranges = absl::btree_map<Key, Range>;
+  using Ranges = absl::btree_map<RangeKey, Range>;
 
   // The range that has all of these bytes; end(): none.
   Ranges::iterator Covering(const BlobId& blob, uint32_t offset, uint32_t length)
@@ -59,7 +57,8 @@ class BlobCache {
 
   mutable Mutex mu_;
   Ranges ranges_ ABSL_GUARDED_BY(mu_);
-  std::list<Key> ages_ ABSL_GUARDED_BY(mu_);  // used longest ago first
+  std::list<RangeKey> ages_ ABSL_GUARDED_BY(mu_);  // next to go first
+  InsertionDuel duel_ ABSL_GUARDED_BY(mu_);
   size_t held_bytes_ ABSL_GUARDED_BY(mu_) = 0;
 };
 

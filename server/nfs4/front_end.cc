@@ -24,6 +24,7 @@ rpc::ServerOptions ServerOptionsOf(const FrontEndOptions& options) {
   rpc::ServerOptions server;
   server.addresses = options.listen;
   server.port = options.port;
+  server.congestion_control = options.tcp_congestion_control;
   return server;
 }
 

@@ -28,6 +28,9 @@ struct FrontEndOptions {
   // Start waits this long for the cluster's first answer, Stop for requests under way.
   int64_t start_patience_ms = 30'000;
   int64_t stop_grace_ms = 5'000;
+  // Of connections to clients, see rpc::ServerOptions. Clients are as near as a mount target is to
+  // them; there is nothing to pace there, and pacing costs more than sending.
+  std::string tcp_congestion_control = "cubic";
 };
 
 class FrontEnd {

@@ -1,5 +1,9 @@
 #include "server/rpc/server.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -11,7 +15,9 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <deque>
 #include <utility>
 
@@ -37,6 +43,20 @@ constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 constexpr auto kSweepInterval = std::chrono::seconds(1);
 
 std::atomic<uint64_t> next_connection_id{1};
+
+// Of a listening socket, whose connections have it from their first byte: one that begins under an
+// algorithm that paces (BBR) goes on being paced, with a timer for every 64 KiB, whatever it is
+// given later.
+void SetCongestionControl(tcp::acceptor& acceptor, const std::string& name) {
+  if (name == kSystemCongestionControl) return;
+  const auto length = static_cast<socklen_t>(name.size());
+  if (::setsockopt(acceptor.native_handle(), IPPROTO_TCP, TCP_CONGESTION, name.data(), length) ==
+      0) {
+    return;
+  }
+  Log(LogLevel::kWarning, "server.congestion_control_unavailable",
+      {{"name", name}, {"error", std::strerror(errno)}});
+}
 
 }  // namespace
 
@@ -111,6 +131,7 @@ absl::Status TcpServer::Impl::ListenOn(const std::string& address, uint16_t at_p
   tcp::acceptor& acceptor = listener.acceptor;
   acceptor.open(endpoint.protocol(), error);
   if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) SetCongestionControl(acceptor, options.congestion_control);
   if (!error) acceptor.bind(endpoint, error);
   if (!error) acceptor.listen(kBacklog, error);
   if (error) {

@@ -14,6 +14,8 @@
 
 namespace openefs::rpc {
 
+inline constexpr char kSystemCongestionControl[] = "system";
+
 struct ServerOptions {
   std::vector<std::string> addresses;  // IP addresses, at least one
   uint16_t port = 0;                   // 0: any
@@ -22,6 +24,9 @@ struct ServerOptions {
   // Of all connections together: requests, replies, records that are being received. Beyond it
   // nothing more is read until some of it is done.
   size_t max_held_bytes = size_t{256} << 20;
+  // TCP congestion control of every connection, as the kernel names it; kSystemCongestionControl:
+  // what the system uses. One that the kernel does not have is logged, and the system's used.
+  std::string congestion_control = kSystemCongestionControl;
 };
 
 class TcpServer {

@@ -133,6 +133,57 @@ TEST_CASE("what was used longest ago goes first, and nothing larger than the cac
   CHECK(none.held_bytes() == 0);
 }
 
+// Reads a range of a blob as a client does: what is not there is put in. Whether it was there.
+bool ReadThrough(BlobCache& cache, uint64_t number, const BufferList& bytes) {
+  if (cache.Find(Blob(number), 0, static_cast<uint32_t>(TotalBytes(bytes)))) return true;
+  cache.Insert(Blob(number), 0, bytes);
+  return false;
+}
+
+// The share of reads of blobs [from, from + count), one after the other, that find theirs.
+double HitShare(BlobCache& cache, uint64_t from, uint64_t count, int rounds) {
+  const BufferList bytes = Pieces(TestBytes(10'000, 1), 10'000);
+  uint64_t hits = 0;
+  for (int round = 0; round < rounds; ++round) {
+    for (uint64_t i = 0; i < count; ++i) hits += ReadThrough(cache, from + i, bytes) ? 1 : 0;
+  }
+  return static_cast<double>(hits) / static_cast<double>(count) / rounds;
+}
+
+// Of the blobs that HitShare reads, this cache takes 100.
+constexpr size_t kHundredBlobs = 100 * 10'512;
+
+TEST_CASE("of a circle a little too large for the cache most is found") {
+  BlobCache cache(kHundredBlobs);
+  CHECK(HitShare(cache, 0, 100, 2) == 0.5);  // the first round brings them in
+  HitShare(cache, 1'000, 125, 3);
+  CHECK(HitShare(cache, 1'000, 125, 10) > 0.7);  // 0.8 is the most there can be
+  HitShare(cache, 2'000, 200, 5);
+  CHECK(HitShare(cache, 2'000, 200, 10) > 0.4);  // of 0.5
+  CHECK(cache.held_bytes() <= kHundredBlobs);
+}
+
+TEST_CASE("what is read again soon is found, also after a circle that was too large") {
+  BlobCache cache(kHundredBlobs);
+  HitShare(cache, 0, 125, 10);
+  HitShare(cache, 1'000, 90, 4);  // what it takes to notice
+  CHECK(HitShare(cache, 1'000, 90, 2) == 1.0);
+  double hits = 0;
+  for (uint64_t file = 2; file < 22; ++file) hits += HitShare(cache, file * 1'000, 60, 2);
+  CHECK(hits / 20 == Approx(0.5));  // each is read twice
+}
+
+TEST_CASE("reading through once leaves most of what is read often") {
+  BlobCache cache(kHundredBlobs);
+  const BufferList bytes = Pieces(TestBytes(10'000, 1), 10'000);
+  int hits = 0;
+  for (uint64_t i = 0; i < 20'000; ++i) {
+    if (ReadThrough(cache, i % 80, bytes) && i >= 5'000) ++hits;
+    ReadThrough(cache, 1'000 + i, bytes);  // never again
+  }
+  CHECK(hits > 13'500);  // of 15,000; of a cache that keeps all that is new, none
+}
+
 TEST_CASE("a small piece does not keep alive what it is a slice of") {
   BlobCache cache(kRoomy);
   auto whole = std::make_shared<std::string>(TestBytes(1 << 20, 1));

@@ -76,10 +76,12 @@ TEST_CASE("the keys of each role are read back") {
   front_end.nfs_port = 12049;
   front_end.lease_seconds = 7;
   front_end.read_cache_bytes = 0;
+  front_end.tcp_congestion_control = "system";
   CHECK(Reread(front_end).nfs_listen == front_end.nfs_listen);
   CHECK(Reread(front_end).nfs_port == front_end.nfs_port);
   CHECK(Reread(front_end).lease_seconds == front_end.lease_seconds);
   CHECK(Reread(front_end).read_cache_bytes == front_end.read_cache_bytes);
+  CHECK(Reread(front_end).tcp_congestion_control == front_end.tcp_congestion_control);
 }
 
 }  // namespace openefs

@@ -90,6 +90,8 @@ TEST_CASE("the optional keys of a role may be left out") {
   CHECK(File(nfs).Error(Role::kFrontend) == "");
   CHECK(LoadRoleConfig(Role::kFrontend, File(nfs).path())->nfs_port == 2049);
   CHECK(File(nfs + "read_cache_bytes: 0\n").Error(Role::kFrontend) == "");
+  CHECK(LoadRoleConfig(Role::kFrontend, File(nfs).path())->tcp_congestion_control == "cubic");
+  CHECK(File(nfs + "tcp_congestion_control: bbr\n").Error(Role::kFrontend) == "");
   const std::string store = common + "node_id: 1\ndata_dir: /d\nrpc_listen: h:1\n";
   CHECK(File(store).Error(Role::kMetadata) == "");
   CHECK(File(store).Error(Role::kDataNode) == "");

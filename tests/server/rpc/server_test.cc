@@ -1,6 +1,11 @@
 // RPC connections against peers that are slow, wrong or hostile.
 #include "server/rpc/server.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -86,12 +91,11 @@ void WaitFor(const Condition& condition) {
 
 struct TestServer {
   explicit TestServer(ConnectionLimits limits = {}, size_t max_connections = 100,
-                      size_t max_held_bytes = size_t{256} << 20) {
-    ServerOptions options;
-    options.max_held_bytes = max_held_bytes;
+                      size_t max_held_bytes = size_t{256} << 20)
+      : TestServer(OptionsWith(limits, max_connections, max_held_bytes)) {}
+
+  explicit TestServer(ServerOptions options) {
     options.addresses = {"127.0.0.1"};
-    options.limits = limits;
-    options.max_connections = max_connections;
     server = std::make_unique<TcpServer>(options, &io, SystemClock::Get());
     REQUIRE(server->Listen().ok());
     server->Serve(&program);
@@ -100,6 +104,15 @@ struct TestServer {
     server->Stop(0);
     program.Release();
     server = nullptr;
+  }
+
+  static ServerOptions OptionsWith(ConnectionLimits limits, size_t max_connections,
+                                   size_t max_held_bytes) {
+    ServerOptions options;
+    options.max_held_bytes = max_held_bytes;
+    options.limits = limits;
+    options.max_connections = max_connections;
+    return options;
   }
 
   RpcClient Connect() const { return RpcClient(server->port()); }
@@ -368,6 +381,51 @@ TEST_CASE("addresses that cannot be used") {
             ": Address already in use");
   CHECK(listen("localhost", 0).message() == "not an IP address: localhost");
   CHECK_FALSE(listen("192.0.2.1", 0).ok());
+}
+
+std::string CongestionControlOf(int socket) {
+  char name[16] = {};  // TCP_CA_NAME_MAX
+  socklen_t size = sizeof(name);
+  return ::getsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, name, &size) == 0 ? name : "";
+}
+
+// Of this process's connected sockets whose own port is this one: a server's ends.
+std::vector<std::string> CongestionControlsAt(uint16_t port) {
+  std::vector<std::string> names;
+  for (int fd = 0; fd < 1024; ++fd) {
+    sockaddr_in own{};
+    sockaddr_in peer{};
+    socklen_t own_size = sizeof(own);
+    socklen_t peer_size = sizeof(peer);
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &own_size) != 0) continue;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0) continue;
+    if (ntohs(own.sin_port) == port) names.push_back(CongestionControlOf(fd));
+  }
+  return names;
+}
+
+std::string SystemCongestionControl() {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  std::string name = CongestionControlOf(socket);
+  ::close(socket);
+  return name;
+}
+
+TEST_CASE("connections have the congestion control that was asked for") {
+  const std::string system = SystemCongestionControl();
+  REQUIRE(!system.empty());
+  const auto with = [](const std::string& name) {
+    ServerOptions options;
+    if (!name.empty()) options.congestion_control = name;
+    TestServer test(options);
+    RpcClient client = test.Connect();
+    REQUIRE(Echoes(client));
+    return CongestionControlsAt(test.server->port());
+  };
+  CHECK(with("reno") == std::vector<std::string>{"reno"});  // every kernel has it
+  CHECK(with("") == std::vector{system});
+  CHECK(with("system") == std::vector{system});
+  CHECK(with("no-such-thing") == std::vector{system});
 }
 
 }  // namespace
