@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "common/check.h"
@@ -24,7 +25,9 @@ class ExtentScan {
   ExtentScan(const Transaction& txn, FileSystemId fs, InodeId inode, uint64_t offset)
       : it_(txn.Scan(keys::Extent(fs, inode, offset + 1), PrefixEnd(keys::Extents(fs, inode)))) {}
 
+  // One at a time: who has found all it looks for does not pay for a step to the next.
   bool Next(Extent* extent) {
+    if (std::exchange(read_, true)) it_->Next();
     if (!it_->Valid()) return false;
     KeyReader key(it_->Key());
     key.SkipPrefix();
@@ -35,20 +38,22 @@ class ExtentScan {
       CorruptRecord(it_->Key());
     OPENEFS_CHECK(extent->record.length() <= extent->end);
     extent->begin = extent->end - extent->record.length();
-    it_->Next();
     return true;
   }
 
  private:
   const std::unique_ptr<KvIterator> it_;
+  bool read_ = false;  // where it stands
 };
 
 // Those that begin before `end`, from the one that covers `begin`; at most `limit`.
 std::vector<Extent> Collect(const FileData& data, uint64_t begin, uint64_t end, size_t limit) {
   std::vector<Extent> found;
   ExtentScan scan(data.txn, data.fs, data.inode, begin);
-  for (Extent extent; found.size() < limit && scan.Next(&extent) && extent.begin < end;)
+  for (Extent extent; found.size() < limit && scan.Next(&extent) && extent.begin < end;) {
     found.push_back(std::move(extent));
+    if (found.back().end >= end) break;  // extents do not overlap
+  }
   return found;
 }
 

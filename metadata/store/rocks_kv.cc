@@ -89,6 +89,7 @@ class RocksKv final : public KvEngine {
   absl::Status Write(const KvWrites& writes) override { return Store()->Write(writes); }
   std::unique_ptr<KvSnapshot> Snapshot() override { return Store()->Snapshot(); }
   std::unique_ptr<KvSnapshot> MemoryView() override { return Store()->MemoryView(); }
+  std::unique_ptr<KvSnapshot> WriterView() override { return Store()->WriterView(); }
   absl::Status Flush() override { return Store()->Flush(); }
   absl::Status Checkpoint(const std::string& directory) override {
     return Store()->Checkpoint(directory);

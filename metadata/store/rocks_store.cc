@@ -170,6 +170,86 @@ class RocksMemoryView final : public KvSnapshot {
   rocksdb::ReadOptions options_;
 };
 
+}  // namespace
+
+// An iterator that is used again for one scan after the other.
+class RocksCursor {
+ public:
+  explicit RocksCursor(rocksdb::DB* db) : sequence_(db->GetLatestSequenceNumber()) {
+    rocksdb::ReadOptions options;
+    options.iterate_upper_bound = &end_slice_;  // looked at anew by each Seek
+    options.total_order_seek = true;
+    it_.reset(db->NewIterator(options));
+  }
+
+  void Seek(absl::string_view begin, absl::string_view end) {
+    end_.assign(end.data(), end.size());
+    end_slice_ = end_;
+    it_->Seek(ToSlice(begin));
+  }
+  // Within a block of a table the end of an earlier scan may be what RocksDB goes by.
+  bool Valid() const {
+    if (it_->Valid()) return it_->key().compare(end_slice_) < 0;
+    CheckRead(it_->status());
+    return false;
+  }
+  absl::string_view Key() const { return ToView(it_->key()); }
+  absl::string_view Value() const { return ToView(it_->value()); }
+  void Next() { it_->Next(); }
+
+  // Whether nothing was written since it was made.
+  bool Current(rocksdb::DB* db) const { return db->GetLatestSequenceNumber() == sequence_; }
+
+ private:
+  const rocksdb::SequenceNumber sequence_;
+  std::string end_;
+  rocksdb::Slice end_slice_;
+  std::unique_ptr<rocksdb::Iterator> it_;
+};
+
+// The writer alone changes the content, so what is there now needs no snapshot.
+class RocksWriterView final : public KvSnapshot {
+ public:
+  explicit RocksWriterView(std::shared_ptr<RocksStore> store) : store_(std::move(store)) {
+    std::unique_ptr<RocksCursor> cursor = store_->TakeCursor();
+    const bool current = cursor != nullptr && cursor->Current(store_->db_.get());
+    if (current) store_->GiveBack(std::move(cursor));
+  }
+
+  bool Get(absl::string_view key, std::string* value) const override {
+    const rocksdb::Status status = store_->db_->Get({}, ToSlice(key), value);
+    if (status.IsNotFound()) return false;
+    CheckRead(status);
+    return true;
+  }
+  std::unique_ptr<KvIterator> Scan(absl::string_view begin, absl::string_view end) const override {
+    std::unique_ptr<RocksCursor> cursor = store_->TakeCursor();
+    if (cursor == nullptr) cursor = std::make_unique<RocksCursor>(store_->db_.get());
+    cursor->Seek(begin, end);
+    return std::make_unique<Lent>(store_, std::move(cursor));
+  }
+
+ private:
+  class Lent final : public KvIterator {
+   public:
+    Lent(std::shared_ptr<RocksStore> store, std::unique_ptr<RocksCursor> cursor)
+        : store_(std::move(store)), cursor_(std::move(cursor)) {}
+    ~Lent() override { store_->GiveBack(std::move(cursor_)); }
+    bool Valid() const override { return cursor_->Valid(); }
+    absl::string_view Key() const override { return cursor_->Key(); }
+    absl::string_view Value() const override { return cursor_->Value(); }
+    void Next() override { cursor_->Next(); }
+
+   private:
+    const std::shared_ptr<RocksStore> store_;
+    std::unique_ptr<RocksCursor> cursor_;
+  };
+
+  const std::shared_ptr<RocksStore> store_;
+};
+
+namespace {
+
 absl::Status ToStatus(const rocksdb::Status& status, absl::string_view doing) {
   if (status.ok()) return absl::OkStatus();
   return absl::InternalError(absl::StrCat("metadata store: ", doing, ": ", status.ToString()));
@@ -244,6 +324,7 @@ RocksStore::RocksStore(std::string directory, std::unique_ptr<rocksdb::DB> db)
     : directory_(std::move(directory)), db_(std::move(db)) {}
 
 RocksStore::~RocksStore() {
+  cursor_.reset();
   db_.reset();
   std::error_code ignored;  // see Abandon
   if (abandoned_) std::filesystem::remove_all(directory_, ignored);
@@ -273,6 +354,14 @@ std::unique_ptr<KvSnapshot> RocksStore::Snapshot() {
 std::unique_ptr<KvSnapshot> RocksStore::MemoryView() {
   return std::make_unique<RocksMemoryView>(db_.get(), shared_from_this());
 }
+
+std::unique_ptr<KvSnapshot> RocksStore::WriterView() {
+  return std::make_unique<RocksWriterView>(shared_from_this());
+}
+
+std::unique_ptr<RocksCursor> RocksStore::TakeCursor() { return std::exchange(cursor_, nullptr); }
+
+void RocksStore::GiveBack(std::unique_ptr<RocksCursor> cursor) { cursor_ = std::move(cursor); }
 
 // Tables are linked, the rest is small. Flushes first: there is no log to copy.
 absl::Status RocksStore::Checkpoint(const std::string& directory) {

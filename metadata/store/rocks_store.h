@@ -14,6 +14,8 @@ class DB;
 
 namespace openefs::metadata {
 
+class RocksCursor;
+
 class RocksStore : public std::enable_shared_from_this<RocksStore> {
  public:
   // Opens or creates `directory`.
@@ -27,6 +29,8 @@ class RocksStore : public std::enable_shared_from_this<RocksStore> {
   absl::Status Flush();
   std::unique_ptr<KvSnapshot> Snapshot();
   std::unique_ptr<KvSnapshot> MemoryView();
+  // See KvEngine::WriterView.
+  std::unique_ptr<KvSnapshot> WriterView();
   // See KvEngine::Checkpoint.
   absl::Status Checkpoint(const std::string& directory);
 
@@ -40,11 +44,21 @@ class RocksStore : public std::enable_shared_from_this<RocksStore> {
   RocksStore& operator=(const RocksStore&) = delete;
 
  private:
+  friend class RocksWriterView;
+
   RocksStore(std::string directory, std::unique_ptr<rocksdb::DB> db);
+
+  // One that nobody uses, or null. What it shows is what a new one would, until the next Write.
+  std::unique_ptr<RocksCursor> TakeCursor();
+  void GiveBack(std::unique_ptr<RocksCursor> cursor);
 
   const std::string directory_;
   std::unique_ptr<rocksdb::DB> db_;
   std::atomic<bool> abandoned_{false};
+
+  // The writer's thread only: making an iterator costs more than what most scans do with it. It
+  // keeps tables alive that a compaction has replaced, at most those of one moment.
+  std::unique_ptr<RocksCursor> cursor_;
 };
 
 }  // namespace openefs::metadata

@@ -11,6 +11,9 @@
 namespace openefs::metadata {
 namespace {
 
+// Among those of one scan of a memory view: a read of a few kilobytes.
+constexpr size_t kMaxRowsCopied = 256;
+
 size_t BytesOf(const std::optional<std::string>& value) {
   return value.has_value() ? value->size() : 0;
 }
@@ -44,7 +47,7 @@ class View final : public KvSnapshot {
   RecentRows* const recent_;
 };
 
-// The same with rows of its own.
+// The same with rows of its own, copied for this one or for one of its scans.
 class Copy final : public KvSnapshot {
  public:
   Copy(std::unique_ptr<KvSnapshot> base, Changes rows)
@@ -60,33 +63,6 @@ class Copy final : public KvSnapshot {
  private:
   const std::unique_ptr<KvSnapshot> base_;
   const Changes rows_;
-};
-
-// A memory view of the engine below, for as long as nothing is written here.
-class MemoryViewBelow final : public KvSnapshot {
- public:
-  MemoryViewBelow(std::unique_ptr<KvSnapshot> base, const std::atomic<uint64_t>& version,
-                  uint64_t then)
-      : base_(std::move(base)), version_(version), then_(then) {}
-  bool Get(absl::string_view key, std::string* value) const override {
-    const bool found = base_->Get(key, value);
-    CheckUnchanged();
-    return found;
-  }
-  std::unique_ptr<KvIterator> Scan(absl::string_view begin, absl::string_view end) const override {
-    auto it = base_->Scan(begin, end);
-    CheckUnchanged();
-    return it;
-  }
-
- private:
-  void CheckUnchanged() const {
-    if (version_.load(std::memory_order_acquire) != then_) throw NotInMemory();
-  }
-
-  const std::unique_ptr<KvSnapshot> base_;
-  const std::atomic<uint64_t>& version_;
-  const uint64_t then_;
 };
 
 class WriteBehindKv final : public KvEngine {
@@ -115,12 +91,7 @@ class WriteBehindKv final : public KvEngine {
     return std::make_unique<Copy>(inner_->Snapshot(), rows_.rows());
   }
 
-  // Rows that wait cannot be read without the lock; somebody has to take a snapshot first.
-  std::unique_ptr<KvSnapshot> MemoryView() override {
-    const uint64_t version = version_.load(std::memory_order_acquire);
-    if (version % 2 != 0 || !settled_.load(std::memory_order_acquire)) throw NotInMemory();
-    return std::make_unique<MemoryViewBelow>(inner_->MemoryView(), version_, version);
-  }
+  std::unique_ptr<KvSnapshot> MemoryView() override;
 
   // Only the writer changes the rows, so its own view of them needs no lock.
   std::unique_ptr<KvSnapshot> WriterView() override ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -148,6 +119,8 @@ class WriteBehindKv final : public KvEngine {
   }
 
  private:
+  class OverWaiting;
+
   void Add(Changes::node_type change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     bytes_ += BytesOf(change.mapped());
     if (Rows::Row* row = rows_.FindMutable(change.key())) {
@@ -183,6 +156,38 @@ class WriteBehindKv final : public KvEngine {
     return status;
   }
 
+  void CheckUnchanged(uint64_t version) const {
+    if (version_.load(std::memory_order_acquire) != version) throw NotInMemory();
+  }
+
+  // For readers that must not wait for the lock. Throws instead, and if the version is another one.
+  // False: no such row waits.
+  bool FindWaiting(absl::string_view key, uint64_t version, std::string* value, bool* exists) {
+    if (!mu_.TryLock()) throw NotInMemory();
+    const bool changed = version_.load(std::memory_order_relaxed) != version;
+    const Rows::Row* row = changed ? nullptr : rows_.Find(key);
+    if (row != nullptr) *exists = Give(row->at->second, value);
+    mu_.Unlock();
+    if (changed) throw NotInMemory();
+    return row != nullptr;
+  }
+
+  // As FindWaiting, those in [begin, end). Throws if there are more than a small read meets.
+  Changes CopyWaiting(absl::string_view begin, absl::string_view end, uint64_t version) {
+    if (!mu_.TryLock()) throw NotInMemory();
+    Changes copied;
+    bool fits = version_.load(std::memory_order_relaxed) == version;
+    const Changes& rows = rows_.rows();
+    for (auto row = rows.lower_bound(begin); row != rows.end() && row->first < end; ++row) {
+      fits = fits && copied.size() < kMaxRowsCopied;
+      if (!fits) break;
+      copied.insert(copied.end(), *row);
+    }
+    mu_.Unlock();
+    if (!fits) throw NotInMemory();
+    return copied;
+  }
+
   // Constant.
   const WriteBehindLimits limits_;
   const std::unique_ptr<KvEngine> inner_;
@@ -198,6 +203,54 @@ class WriteBehindKv final : public KvEngine {
   std::atomic<bool> settled_{true};   // `inner_` has all rows
   std::atomic<uint64_t> version_{0};  // odd while something is written
 };
+
+// A memory view of the engine below and of the rows that wait, for as long as nothing is written
+// here. What waits may go down meanwhile: then both have it.
+class WriteBehindKv::OverWaiting final : public KvSnapshot {
+ public:
+  OverWaiting(WriteBehindKv* engine, uint64_t version, std::unique_ptr<KvSnapshot> base)
+      : engine_(engine), version_(version), base_(std::move(base)) {}
+  bool Get(absl::string_view key, std::string* value) const override {
+    bool exists = false;
+    if (engine_->FindWaiting(key, version_, value, &exists)) return exists;
+    exists = base_->Get(key, value);
+    engine_->CheckUnchanged(version_);
+    return exists;
+  }
+  std::unique_ptr<KvIterator> Scan(absl::string_view begin, absl::string_view end) const override {
+    Changes waiting = engine_->CopyWaiting(begin, end, version_);
+    std::unique_ptr<KvIterator> it =
+        waiting.empty() ? base_->Scan(begin, end)
+                        : std::make_unique<Both>(*base_, std::move(waiting), begin, end);
+    engine_->CheckUnchanged(version_);
+    return it;
+  }
+
+ private:
+  class Both final : public KvIterator {
+   public:
+    Both(const KvSnapshot& base, Changes rows, absl::string_view begin, absl::string_view end)
+        : rows_(std::move(rows)), it_(ScanBoth(base, rows_, begin, end)) {}
+    bool Valid() const override { return it_->Valid(); }
+    absl::string_view Key() const override { return it_->Key(); }
+    absl::string_view Value() const override { return it_->Value(); }
+    void Next() override { it_->Next(); }
+
+   private:
+    const Changes rows_;
+    const std::unique_ptr<KvIterator> it_;
+  };
+
+  WriteBehindKv* const engine_;
+  const uint64_t version_;
+  const std::unique_ptr<KvSnapshot> base_;
+};
+
+std::unique_ptr<KvSnapshot> WriteBehindKv::MemoryView() {
+  const uint64_t version = version_.load(std::memory_order_acquire);
+  if (version % 2 != 0) throw NotInMemory();
+  return std::make_unique<OverWaiting>(this, version, inner_->MemoryView());
+}
 
 }  // namespace
 

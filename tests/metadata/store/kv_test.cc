@@ -136,6 +136,56 @@ TEMPLATE_LIST_TEST_CASE("a transaction reads its writes and undoes to a mark", "
   }
 }
 
+// Long keys that share prefixes, so that tables have several blocks and scans end within one.
+std::string LongKey(unsigned number) {
+  const std::string digits = std::to_string(number);
+  return std::string(200, 'k') + std::string(4 - digits.size(), '0') + digits;
+}
+
+TEMPLATE_LIST_TEST_CASE("the writer's view shows what is there, scan after scan", "", AllEngines) {
+  TestType maker;
+  std::unique_ptr<KvEngine> engine = maker.Open();
+  std::mt19937 random(GENERATE(1u, 2u));
+  Map model;
+  for (int round = 0; round < 60; ++round) {
+    KvWrites writes;
+    const unsigned first = random() % 900;
+    for (unsigned i = 0; i < 30; ++i) {
+      const std::string key = LongKey(first + i);
+      std::optional<std::string> value;
+      if (random() % 3 != 0) value = std::to_string(random());
+      model.erase(key);
+      if (value.has_value()) model.emplace(key, *value);
+      writes.emplace_back(key, std::move(value));
+    }
+    REQUIRE(engine->Write(writes).ok());
+    if (random() % 8 == 0) REQUIRE(engine->Flush().ok());
+    const auto view = engine->WriterView();
+    for (int i = 0; i < 8; ++i) {
+      const unsigned at = random() % 1000;
+      const std::string begin = LongKey(at);
+      const std::string end = LongKey(std::min(at + unsigned(random() % 60), 999u));
+      const auto outer = view->Scan(begin, end);  // another one meanwhile
+      REQUIRE(Contents(view->Scan(end, LongKey(999))) == Range(model, end, LongKey(999)));
+      REQUIRE(outer->Valid() == !Range(model, begin, end).empty());
+      REQUIRE(Contents(view->Scan(begin, end)) == Range(model, begin, end));
+      std::string value;
+      REQUIRE(view->Get(begin, &value) == model.contains(begin));
+    }
+  }
+}
+
+TEST_CASE("the writer's view after another store took the place of the old one") {
+  RocksEngine maker;
+  std::unique_ptr<KvEngine> engine = maker.Open();
+  REQUIRE(engine->Write({{"a", "1"}}).ok());
+  CHECK(Contents(engine->WriterView()->Scan("a", "z")) == Map{{"a", "1"}});
+  REQUIRE(engine->Clear().ok());
+  CHECK(Contents(engine->WriterView()->Scan("a", "z")).empty());
+  REQUIRE(engine->Write({{"b", "2"}}).ok());
+  CHECK(Contents(engine->WriterView()->Scan("a", "z")) == Map{{"b", "2"}});
+}
+
 TEST_CASE("what was flushed is there after a restart") {
   RocksEngine maker;
   std::unique_ptr<KvEngine> engine = maker.Open();

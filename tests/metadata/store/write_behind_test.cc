@@ -157,17 +157,68 @@ TEST_CASE("an engine that does not take the rows is heard of, and nothing is for
   CHECK(Contents(*stack.below->Snapshot()) == Map{{"a", "1"}, {"b", "2"}});
 }
 
-TEST_CASE("a memory view shows no rows that wait, and ends with the next write") {
+TEST_CASE("a memory view shows rows that wait without writing them, and ends with the next write") {
   Stack stack;
-  REQUIRE(stack.engine->Write({{"a", "1"}}).ok());
-  CHECK_THROWS_AS(stack.engine->MemoryView(), NotInMemory);
+  REQUIRE(stack.engine->Write({{"a", "1"}, {"b", "2"}, {"d", "4"}}).ok());
   (void)stack.engine->Snapshot();
+  REQUIRE(stack.engine->Write({{"b", "3"}, {"c", "1"}, {"d", std::nullopt}}).ok());
+  const int batches = stack.below->batches;
   const auto view = stack.engine->MemoryView();
   CHECK(Read(*view, "a") == "1");
-  CHECK(view->Scan("a", "z")->Valid());
-  REQUIRE(stack.engine->Write({{"b", "1"}}).ok());
+  CHECK(Read(*view, "b") == "3");
+  CHECK(Read(*view, "d") == std::nullopt);
+  CHECK(Contents(*view) == Map{{"a", "1"}, {"b", "3"}, {"c", "1"}});
+  const auto it = view->Scan("b", "z");
+  CHECK(stack.below->batches == batches);
+  (void)stack.engine->Snapshot();  // they go down meanwhile
+  CHECK(Read(*view, "b") == "3");
+  CHECK(Contents(*view) == Map{{"a", "1"}, {"b", "3"}, {"c", "1"}});
+  REQUIRE(stack.engine->Write({{"b", "4"}}).ok());
+  CHECK(it->Value() == "3");
   CHECK_THROWS_AS(Read(*view, "a"), NotInMemory);
+  CHECK_THROWS_AS(Read(*view, "b"), NotInMemory);
   CHECK_THROWS_AS(view->Scan("a", "z"), NotInMemory);
+}
+
+TEST_CASE("a memory view copies no more rows than a small read meets") {
+  Stack stack;
+  KvWrites writes;
+  for (int i = 100; i < 400; ++i) writes.emplace_back("k" + std::to_string(i), "v");
+  REQUIRE(stack.engine->Write(writes).ok());
+  const auto view = stack.engine->MemoryView();
+  CHECK(view->Scan("k100", "k200")->Valid());
+  CHECK_THROWS_AS(view->Scan("k", "l"), NotInMemory);
+}
+
+TEST_CASE("memory views show one moment while the writer writes and others take snapshots") {
+  Stack stack(WriteBehindLimits{.rows = 16});
+  REQUIRE(stack.engine->Write({{"one", "0"}, {"two", "0"}}).ok());
+  std::atomic<bool> done{false};
+  std::atomic<int> seen{0};
+  std::atomic<int> torn{0};
+  std::thread reader([&] {
+    while (!done.load()) {
+      try {
+        const auto view = stack.engine->MemoryView();
+        const auto it = view->Scan("one", "p");
+        const std::string first(it->Value());
+        if (Read(*view, "two") != first) ++torn;
+        ++seen;
+      } catch (const NotInMemory&) {
+      }
+    }
+  });
+  std::thread snapshots([&] {
+    while (!done.load()) (void)stack.engine->Snapshot();
+  });
+  for (int i = 1; i <= 3'000 || seen.load() == 0; ++i) {
+    const std::string value = std::to_string(i);
+    REQUIRE(stack.engine->Write({{"one", value}, {"two", value}, {"k" + value, "v"}}).ok());
+  }
+  done.store(true);
+  reader.join();
+  snapshots.join();
+  CHECK(torn.load() == 0);
 }
 
 TEST_CASE("readers take snapshots while the writer looks and writes") {
