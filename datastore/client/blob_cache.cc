@@ -14,8 +14,9 @@ namespace {
 // fragment, or what a peer sent together with it. Above it that is little beside the piece itself.
 constexpr size_t kCopyBelow = size_t{64} << 10;
 
-// What a slice may keep alive beside its own bytes: a block of the fragment at either end.
-constexpr size_t kSliceOverhead = size_t{32} << 10;
+// What a slice may keep alive beside its own bytes: a block of the fragment and a page at either
+// end.
+constexpr size_t kSliceOverhead = size_t{40} << 10;
 
 // Of a range, for the two containers, the pieces' counters and what the duel remembers of it.
 constexpr size_t kRangeOverhead = 256 + kDuelEntryBytes;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,9 @@
 #include "absl/status/statusor.h"
 
 namespace openefs::datastore {
+
+// A page, and a multiple of every disk's sector.
+inline constexpr size_t kDirectAlign = 4096;
 
 // One open file. Reads may run on any thread, beside one writer.
 class File {
@@ -29,6 +33,14 @@ class File {
 
   // The same without ever waiting for a disk. UNAVAILABLE: it would have to, or cannot tell.
   virtual absl::StatusOr<size_t> ReadCached(uint64_t offset, char* out, size_t size) = 0;
+
+  // How many of these bytes are in memory, counted by whole pages. None: it cannot be told. Unlike
+  // ReadCached it does not make the kernel begin to read what is not.
+  virtual std::optional<uint64_t> CachedBytes(uint64_t offset, uint64_t size) = 0;
+
+  // As ReadAt, past the page cache: straight into `out`, and nothing is put out of memory for it.
+  // `offset`, `size` and `out` are multiples of kDirectAlign. UNIMPLEMENTED: not with this file.
+  virtual absl::StatusOr<size_t> ReadDirect(uint64_t offset, char* out, size_t size) = 0;
 
   // fdatasync. After an error nothing is known of what was written since the last success.
   virtual absl::Status Sync() = 0;

@@ -1,6 +1,9 @@
 #include "datastore/node/fragment_reader.h"
 
 #include <cstring>
+#include <memory>
+#include <new>
+#include <optional>
 #include <utility>
 
 #include "datastore/node/record.h"
@@ -12,6 +15,10 @@ namespace {
 // look-ups is not to be expected.
 constexpr int kMaxLookups = 3;
 
+// From here on a read past the page cache is cheaper than one that fills it: below it is mostly the
+// way to the disk, and what lies around it may be wanted as well.
+constexpr size_t kDirectBytes = size_t{128} << 10;
+
 // Reads all of [offset, offset + size) of the file; what is beyond its end reads as zeros, which
 // then do not match.
 absl::Status ReadWhole(File* file, uint64_t offset, char* out, size_t size, Index::Reach reach) {
@@ -20,6 +27,43 @@ absl::Status ReadWhole(File* file, uint64_t offset, char* out, size_t size, Inde
   if (!n.ok()) return n.status();
   std::memset(out + *n, 0, size - *n);
   return absl::OkStatus();
+}
+
+// Large, and less than half of it in the page cache.
+bool IsOnDiskOnly(File* file, uint64_t offset, size_t size) {
+  if (size < kDirectBytes) return false;
+  const std::optional<uint64_t> cached = file->CachedBytes(offset, size);
+  return cached.has_value() && *cached < size / 2;
+}
+
+std::shared_ptr<char> AlignedMemory(size_t size) {
+  constexpr std::align_val_t kAlign{kDirectAlign};
+  return {static_cast<char*>(::operator new(size, kAlign)),
+          [](char* memory) { ::operator delete(memory, kAlign); }};
+}
+
+// UNIMPLEMENTED: not with this file.
+absl::StatusOr<Buffer> ReadPastCache(File* file, uint64_t offset, size_t size) {
+  const uint64_t begin = offset / kDirectAlign * kDirectAlign;
+  const uint64_t end = (offset + size + kDirectAlign - 1) / kDirectAlign * kDirectAlign;
+  const size_t whole = end - begin;
+  const std::shared_ptr<char> memory = AlignedMemory(whole);
+  const absl::StatusOr<size_t> n = file->ReadDirect(begin, memory.get(), whole);
+  if (!n.ok()) return n.status();
+  std::memset(memory.get() + *n, 0, whole - *n);
+  return Buffer(memory, memory.get() + (offset - begin), size);
+}
+
+absl::StatusOr<Buffer> ReadBlocks(File* file, uint64_t at, size_t size, Index::Reach reach,
+                                  bool direct) {
+  if (direct) {
+    absl::StatusOr<Buffer> bytes = ReadPastCache(file, at, size);
+    if (!absl::IsUnimplemented(bytes.status())) return bytes;
+  }
+  MutableBuffer blocks(size);
+  const absl::Status read = ReadWhole(file, at, blocks.data(), blocks.size(), reach);
+  if (!read.ok()) return read;
+  return std::move(blocks).Freeze();
 }
 
 }  // namespace
@@ -50,16 +94,18 @@ absl::StatusOr<Buffer> FragmentReader::ReadEntry(const FragmentId& id, const Ind
   const uint32_t begin = first_block * kBlockBytes;
   const uint32_t last_block_end = BlocksOf(offset + length) * kBlockBytes;
   const uint32_t end = std::min(last_block_end, entry.length);
-  MutableBuffer blocks(end - begin);
   const uint64_t at = entry.at.offset + DataOffsetOf(entry.length) + begin;
-  const absl::Status read = ReadWhole(segment->file.get(), at, blocks.data(), blocks.size(), reach);
-  if (!read.ok()) return read;
-  Buffer bytes = std::move(blocks).Freeze();
-  if (!BlocksMatch(entry.crcs, first_block, bytes.view())) {
+  const bool on_disk = IsOnDiskOnly(segment->file.get(), at, end - begin);
+  if (on_disk && reach == Index::Reach::kCacheOnly) return absl::UnavailableError("not cached");
+  const bool direct = on_disk && !history_.Remember(id, begin);
+  const absl::StatusOr<Buffer> bytes =
+      ReadBlocks(segment->file.get(), at, end - begin, reach, direct);
+  if (!bytes.ok()) return bytes.status();
+  if (!BlocksMatch(entry.crcs, first_block, bytes->view())) {
     if (!entry.corrupt) on_corrupt_(id, entry.at);
     return absl::DataLossError("fragment block does not match its checksum");
   }
-  return bytes.Slice(offset - begin, length);
+  return bytes->Slice(offset - begin, length);
 }
 
 absl::StatusOr<FragmentReader::Raw> FragmentReader::ReadRaw(const FragmentId& id,

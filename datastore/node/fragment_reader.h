@@ -8,11 +8,16 @@
 #include "common/buffer.h"
 #include "common/ids.h"
 #include "datastore/node/index.h"
+#include "datastore/node/read_history.h"
 #include "datastore/node/segment_set.h"
 
 namespace openefs::datastore {
 
 // Any thread.
+//
+// A large range that is not in the page cache is read past it the first time: files that are read
+// through once put nothing out of memory, and cost no copy and no new pages. What is read from the
+// disk again while that is remembered goes through the page cache, and stays there.
 class FragmentReader {
  public:
   // `on_corrupt` is told of every fragment with a block that does not match.
@@ -42,6 +47,7 @@ class FragmentReader {
   const Index* const index_;
   const SegmentSet* const segments_;
   const OnCorrupt on_corrupt_;
+  mutable ReadHistory history_;
 };
 
 }  // namespace openefs::datastore

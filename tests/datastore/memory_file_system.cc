@@ -39,6 +39,22 @@ class MemoryFileSystem::MemoryFile final : public File {
     return absl::UnavailableError("not cached");
   }
 
+  std::optional<uint64_t> CachedBytes(uint64_t, uint64_t) override {
+    MutexLock lock(files_->mu_);
+    return files_->uncached_ ? std::optional<uint64_t>(0) : std::nullopt;
+  }
+
+  absl::StatusOr<size_t> ReadDirect(uint64_t offset, char* out, size_t size) override {
+    const uintptr_t all = offset | size | reinterpret_cast<uintptr_t>(out);
+    if (all % kDirectAlign != 0) return absl::InternalError("not aligned");
+    {
+      MutexLock lock(files_->mu_);
+      if (!files_->direct_) return absl::UnimplementedError("");
+      ++files_->direct_reads_;
+    }
+    return ReadAt(offset, out, size);
+  }
+
   absl::Status Sync() override { return files_->Sync(content_.get()); }
   absl::Status Truncate(uint64_t size) override { return files_->Truncate(content_.get(), size); }
 
@@ -237,6 +253,17 @@ void MemoryFileSystem::TruncateEverywhere(uint64_t size) {
 void MemoryFileSystem::SetFreeBytes(uint64_t bytes) {
   MutexLock lock(mu_);
   free_bytes_ = bytes;
+}
+
+void MemoryFileSystem::SetUncached(bool direct) {
+  MutexLock lock(mu_);
+  uncached_ = true;
+  direct_ = direct;
+}
+
+int MemoryFileSystem::direct_reads() const {
+  MutexLock lock(mu_);
+  return direct_reads_;
 }
 
 void MemoryFileSystem::SetCapacity(uint64_t bytes) {

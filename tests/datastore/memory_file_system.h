@@ -35,7 +35,10 @@ class MemoryFileSystem final : public FileSystem {
   void FailNextSync();                     // and forget, as Linux does, that the pages were dirty
   void TruncateEverywhere(uint64_t size);  // cache and disk, of every file longer than that
   void SetFreeBytes(uint64_t bytes);       // as FreeBytes reports
-  void SetCapacity(uint64_t bytes);        // of all files: writes beyond it are RESOURCE_EXHAUSTED
+  // From now on files say that nothing of them is cached; without direct reads, unless `direct`.
+  void SetUncached(bool direct);
+  int direct_reads() const;
+  void SetCapacity(uint64_t bytes);  // of all files: writes beyond it are RESOURCE_EXHAUSTED
 
  private:
   // One write that a sync has not covered.
@@ -66,6 +69,9 @@ class MemoryFileSystem final : public FileSystem {
   int calls_left_ ABSL_GUARDED_BY(mu_) = -1;
   bool power_lost_ ABSL_GUARDED_BY(mu_) = false;
   bool fail_sync_ ABSL_GUARDED_BY(mu_) = false;
+  bool uncached_ ABSL_GUARDED_BY(mu_) = false;
+  bool direct_ ABSL_GUARDED_BY(mu_) = false;
+  int direct_reads_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t free_bytes_ ABSL_GUARDED_BY(mu_) = uint64_t{1} << 40;
   uint64_t capacity_ ABSL_GUARDED_BY(mu_) = uint64_t{1} << 40;
 };
