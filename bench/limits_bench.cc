@@ -10,8 +10,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,6 +28,7 @@ namespace {
 
 constexpr int64_t kRunNs = 500'000'000;
 constexpr size_t kMiB = 1 << 20;
+constexpr size_t kPageBytes = 4096;
 
 int64_t NowNs() { return SystemClock::Get()->MonotonicNs(); }
 
@@ -59,10 +64,17 @@ bool ReceiveAll(int socket, char* bytes, size_t size) {
   return true;
 }
 
+// As front-ends do: what BBR paces is far below what loopback can carry.
+void UseCubic(int socket) {
+  constexpr char kName[] = "cubic";
+  (void)::setsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, kName, sizeof kName - 1);
+}
+
 // Two ends of a TCP connection over loopback.
 struct Pair {
   Pair() {
     const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    UseCubic(listener);
     sockaddr_in at = {};
     at.sin_family = AF_INET;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -71,6 +83,7 @@ struct Pair {
     OPENEFS_CHECK(::listen(listener, 1) == 0);
     OPENEFS_CHECK(::getsockname(listener, reinterpret_cast<sockaddr*>(&at), &size) == 0);
     client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    UseCubic(client);
     OPENEFS_CHECK(::connect(client, reinterpret_cast<sockaddr*>(&at), size) == 0);
     server = ::accept(listener, nullptr, nullptr);
     ::close(listener);
@@ -120,6 +133,45 @@ double SyncedAppends(const std::string& directory, size_t bytes) {
   return rate;
 }
 
+// Bytes a second that this many threads read from files of their own, past the page cache; 0 where
+// that cannot be done.
+double UncachedReads(const std::string& directory, int threads) {
+  constexpr size_t kFileBytes = 128 * kMiB;
+  std::vector<std::thread> readers;
+  std::atomic<bool> stop{false};
+  std::atomic<size_t> read{0};
+  const std::vector<char> data(kMiB, 'x');
+  for (int i = 0; i < threads; ++i) {
+    const std::string path = directory + "/limits_bench.tmp" + std::to_string(i);
+    const int out = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    for (size_t at = 0; at < kFileBytes; at += kMiB) {
+      OPENEFS_CHECK(::write(out, data.data(), kMiB) == static_cast<ssize_t>(kMiB));
+    }
+    OPENEFS_CHECK(::fdatasync(out) == 0);
+    ::close(out);
+    const int in = ::open(path.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC);
+    ::unlink(path.c_str());
+    if (in < 0) continue;
+    readers.emplace_back([in, &stop, &read] {
+      const std::unique_ptr<char, decltype(&std::free)> memory(
+          static_cast<char*>(std::aligned_alloc(kPageBytes, kMiB)), &std::free);
+      for (size_t at = 0; !stop; at = (at + kMiB) % kFileBytes) {
+        const ssize_t n = ::pread(in, memory.get(), kMiB, static_cast<off_t>(at));
+        OPENEFS_CHECK(n == static_cast<ssize_t>(kMiB));
+        read += kMiB;
+      }
+      ::close(in);
+    });
+  }
+  read = 0;  // those before the last file was there
+  const int64_t begin = NowNs();
+  std::this_thread::sleep_for(std::chrono::nanoseconds(kRunNs));
+  const double rate = static_cast<double>(read) * 1e9 / static_cast<double>(NowNs() - begin);
+  stop = true;
+  for (std::thread& reader : readers) reader.join();
+  return rate;
+}
+
 // Reed-Solomon 3+3, as data is stored by default: data bytes a second.
 double Encode() {
   constexpr int kData = 3, kParity = 3, kFragmentBytes = 349'568;  // a MiB in three, rounded to 64
@@ -163,6 +215,10 @@ int Main(const std::string& directory) {
               SyncedAppends(directory, kMiB) * kMiB / 1e6);
   std::printf("  \"append 16 MiB and fdatasync, MB/s\": %.0f,\n",
               SyncedAppends(directory, 16 * kMiB) * 16 * kMiB / 1e6);
+  std::printf("  \"read 1 MiB, 6 at once, not cached, MB/s\": %.0f,\n",
+              UncachedReads(directory, 6) / 1e6);
+  std::printf("  \"read 1 MiB, 1 at once, not cached, MB/s\": %.0f,\n",
+              UncachedReads(directory, 1) / 1e6);
   std::printf("  \"Reed-Solomon 3+3 (ISA-L), MB/s\": %.0f,\n", Encode() / 1e6);
   std::printf("  \"memcpy, MB/s\": %.0f\n}\n", Copy() / 1e6);
   return 0;

@@ -69,15 +69,20 @@ absl::StatusOr<Buffer> ReadBlocks(File* file, uint64_t at, size_t size, Index::R
 }  // namespace
 
 absl::StatusOr<Buffer> FragmentReader::Read(const FragmentId& id, uint32_t offset, uint32_t length,
-                                            Index::Reach reach) const {
+                                            Index::Reach reach,
+                                            std::optional<IndexEntry>* found) const {
   for (int lookup = 0; lookup < kMaxLookups; ++lookup) {
-    absl::StatusOr<IndexEntry> entry = index_->Find(id, reach);
-    if (!entry.ok()) return entry.status();
-    if (offset > entry->length || length > entry->length - offset) {
+    if (!found->has_value()) {
+      absl::StatusOr<IndexEntry> entry = index_->Find(id, reach);
+      if (!entry.ok()) return entry.status();
+      *found = *std::move(entry);
+    }
+    if (offset > (*found)->length || length > (*found)->length - offset) {
       return absl::OutOfRangeError("range beyond the end of the fragment");
     }
-    absl::StatusOr<Buffer> bytes = ReadEntry(id, *entry, offset, length, reach);
+    absl::StatusOr<Buffer> bytes = ReadEntry(id, **found, offset, length, reach);
     if (!absl::IsAborted(bytes.status())) return bytes;
+    found->reset();
   }
   return absl::UnavailableError("fragment keeps moving");
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
@@ -28,8 +29,10 @@ class FragmentReader {
 
   // NOT_FOUND; OUT_OF_RANGE: the fragment is shorter; DATA_LOSS: a block of the range is corrupt;
   // INTERNAL: the disk. With kCacheOnly it never waits for a disk: UNAVAILABLE if it would have to.
+  // `found`: where an earlier call for the same range has found it, looked up again if it is not
+  // there any more; set to where this one did.
   absl::StatusOr<Buffer> Read(const FragmentId& id, uint32_t offset, uint32_t length,
-                              Index::Reach reach) const;
+                              Index::Reach reach, std::optional<IndexEntry>* found) const;
 
   // A whole fragment as it is on the disk, for compaction, with its index entry.
   struct Raw {

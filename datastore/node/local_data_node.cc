@@ -134,7 +134,9 @@ void LocalDataNode::Put(FragmentId id, BufferList bytes,
 void LocalDataNode::Get(FragmentId id, uint32_t offset, uint32_t length,
                         absl::AnyInvocable<void(absl::StatusOr<Buffer>)> done) {
   const int64_t started_ns = SystemClock::Get()->MonotonicNs();
-  absl::StatusOr<Buffer> cached = reader_->Read(id, offset, length, Index::Reach::kCacheOnly);
+  std::optional<IndexEntry> found;
+  absl::StatusOr<Buffer> cached =
+      reader_->Read(id, offset, length, Index::Reach::kCacheOnly, &found);
   if (!absl::IsUnavailable(cached.status())) {
     CountGet(started_ns, cached);
     return done(std::move(cached));
@@ -142,8 +144,9 @@ void LocalDataNode::Get(FragmentId id, uint32_t offset, uint32_t length,
   metrics_.uncached_reads.Add();
   auto callback =
       std::make_shared<absl::AnyInvocable<void(absl::StatusOr<Buffer>)>>(std::move(done));
-  WorkerPool::Job job = [this, id, offset, length, started_ns, callback] {
-    absl::StatusOr<Buffer> bytes = reader_->Read(id, offset, length, Index::Reach::kDisk);
+  WorkerPool::Job job = [this, id, offset, length, started_ns, callback,
+                         found = std::move(found)]() mutable {
+    absl::StatusOr<Buffer> bytes = reader_->Read(id, offset, length, Index::Reach::kDisk, &found);
     CountGet(started_ns, bytes);
     (*callback)(std::move(bytes));
   };
