@@ -30,6 +30,7 @@ void ProposalQueue::Push(std::unique_ptr<pb::SegmentRequest> request, size_t byt
     } else {
       ++segments_;
       bytes_ += bytes;
+      waiting_bytes_ += bytes;
       queue_.push_back({std::move(request), bytes, std::move(done)});
     }
   }
@@ -58,10 +59,16 @@ void ProposalQueue::Pump() {
   }
 }
 
+bool ProposalQueue::WorthAnEntry() const {
+  if (entries_in_flight_ == 0) return true;
+  if (entries_in_flight_ >= kMaxEntriesInFlight) return false;
+  return queue_.size() >= kWorthAnotherEntry || waiting_bytes_ >= kBytesWorthAnotherEntry;
+}
+
 std::vector<ProposalQueue::Waiting> ProposalQueue::TakeBatch() {
   MutexLock lock(mu_);
   std::vector<Waiting> batch;
-  if (entries_in_flight_ >= kMaxEntriesInFlight) return batch;
+  if (!WorthAnEntry()) return batch;
   size_t bytes = 0;
   while (!queue_.empty() && batch.size() < kMaxSegmentsPerEntry &&
          (batch.empty() || bytes + queue_.front().bytes <= kMaxEntryBytes)) {
@@ -69,6 +76,7 @@ std::vector<ProposalQueue::Waiting> ProposalQueue::TakeBatch() {
     batch.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
+  waiting_bytes_ -= bytes;
   if (!batch.empty()) ++entries_in_flight_;
   return batch;
 }

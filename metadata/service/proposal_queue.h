@@ -22,6 +22,12 @@ namespace openefs::metadata {
 // One entry waits for the disk, one for the network, one is applied; more would only make them
 // smaller.
 inline constexpr int kMaxEntriesInFlight = 3;
+// Segments that are worth another entry while one is in flight. An entry costs each replica a
+// message, a write of its log and several changes of thread, so fewer segments rather wait until
+// that one is answered and go together.
+inline constexpr size_t kWorthAnotherEntry = 16;
+// Or their bytes: long writes gain nothing from waiting for each other.
+inline constexpr size_t kBytesWorthAnotherEntry = size_t{128} << 10;
 // An entry is one message and one write of every replica; a larger one holds up what follows it.
 inline constexpr int kMaxSegmentsPerEntry = 256;
 inline constexpr size_t kMaxEntryBytes = size_t{1} << 20;
@@ -59,6 +65,7 @@ class ProposalQueue {
 
   // Proposes until nothing waits or enough is in flight.
   void Pump();
+  bool WorthAnEntry() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // What goes into the next entry; empty: nothing to do now.
   std::vector<Waiting> TakeBatch();
   void ProposeBatch(std::vector<Waiting> batch);
@@ -73,8 +80,9 @@ class ProposalQueue {
 
   mutable Mutex mu_;
   std::deque<Waiting> queue_ ABSL_GUARDED_BY(mu_);
-  size_t segments_ ABSL_GUARDED_BY(mu_) = 0;  // queued and in flight
-  size_t bytes_ ABSL_GUARDED_BY(mu_) = 0;     // queued and in flight
+  size_t segments_ ABSL_GUARDED_BY(mu_) = 0;       // queued and in flight
+  size_t bytes_ ABSL_GUARDED_BY(mu_) = 0;          // queued and in flight
+  size_t waiting_bytes_ ABSL_GUARDED_BY(mu_) = 0;  // queued
   int entries_in_flight_ ABSL_GUARDED_BY(mu_) = 0;
 };
 

@@ -1,75 +1,70 @@
-// Rows changed in memory over those of an engine: in key order, and found by their keys at once.
+// Rows changed in memory over those of an engine: found by their keys at once, and in key order for
+// those who scan them.
 #pragma once
 
+#include <cstddef>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "metadata/store/kv.h"
 
 namespace openefs::metadata {
 
+// Those in [begin, end).
+absl::Span<const Change* const> InRange(const OrderedChanges& changes, absl::string_view begin,
+                                        absl::string_view end);
+
 // Keys in [begin, end) of `base` as `changes` leaves them. Both must outlive the iterator, and no
 // change be made meanwhile.
-std::unique_ptr<KvIterator> ScanBoth(const KvSnapshot& base, const Changes& changes,
+std::unique_ptr<KvIterator> ScanBoth(const KvSnapshot& base, const OrderedChanges& changes,
                                      absl::string_view begin, absl::string_view end);
 
-// Changes with an index: most keys that are asked for are not among them, and a walk down a tree of
-// long keys costs several times as much as a look into a hash table. `Tag` is the owner's, for each
-// row.
-template <typename Tag>
-class IndexedChanges {
+// A hash table of rows. Most are never scanned, and keeping all of them in order with each that is
+// added costs several times as much as the look into the table; so the order is made when somebody
+// asks for it, from what came since. Rows are named by their places, from 0 on.
+class ChangeTable {
  public:
-  struct Row {
-    Changes::iterator at;
-    Tag tag;
-  };
+  static constexpr size_t kNone = SIZE_MAX;
 
+  ChangeTable() = default;
+  explicit ChangeTable(Changes changes);
+  ChangeTable(const ChangeTable&) = delete;
+  ChangeTable& operator=(const ChangeTable&) = delete;
+
+  size_t size() const { return rows_.size(); }
+  bool empty() const { return rows_.empty(); }
   const Changes& rows() const { return rows_; }
-  size_t size() const { return index_.size(); }
-  bool empty() const { return index_.empty(); }
+  Change& at(size_t place) { return rows_[place]; }
+  const Change& at(size_t place) const { return rows_[place]; }
 
-  const Row* Find(absl::string_view key) const {
+  // kNone: there is no such row.
+  size_t Find(absl::string_view key) const {
     const auto found = index_.find(key);
-    return found == index_.end() ? nullptr : &found->second;
+    return found == index_.end() ? kNone : found->second;
   }
 
-  // The row of `key`; added without a value, and with `tag`, if there was none. Until the next Add.
-  std::pair<Row*, bool> Add(std::string key, Tag tag) {
-    if (const auto found = index_.find(key); found != index_.end()) return {&found->second, false};
-    return Index(rows_.try_emplace(std::move(key)).first, tag);
-  }
+  // The row's place; it was added, without a value, if there was none.
+  std::pair<size_t, bool> Add(std::string key);
 
-  // Takes over a row for whose key there is none yet.
-  std::pair<Row*, bool> Add(Changes::node_type row, Tag tag) {
-    return Index(rows_.insert(std::move(row)).position, tag);
-  }
+  // The one added last goes.
+  void RemoveLast();
 
-  Row* FindMutable(absl::string_view key) {
-    const auto found = index_.find(key);
-    return found == index_.end() ? nullptr : &found->second;
-  }
-
-  void Erase(Changes::iterator row) {
-    index_.erase(absl::string_view(row->first));
-    rows_.erase(row);
-  }
+  // Until the next Add or RemoveLast. It may put rows in order that are not: like a change, for who
+  // shares the table with other threads.
+  const OrderedChanges& Ordered() const;
 
   // Everything; none is left.
-  Changes Take() {
-    index_.clear();
-    return std::exchange(rows_, {});
-  }
+  Changes Take();
 
  private:
-  std::pair<Row*, bool> Index(Changes::iterator at, Tag tag) {
-    return {&index_.emplace(absl::string_view(at->first), Row{at, tag}).first->second, true};
-  }
-
   Changes rows_;
-  absl::flat_hash_map<absl::string_view, Row> index_;  // keys are those of `rows_`
+  absl::flat_hash_map<absl::string_view, size_t> index_;  // keys are those of `rows_`
+  mutable OrderedChanges ordered_;                        // of the rows at the first so many places
 };
 
 }  // namespace openefs::metadata

@@ -3,8 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
-#include <map>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,9 +43,13 @@ class KvSnapshot {
 // What a view from MemoryView throws out of Get and Scan when it cannot go on.
 struct NotInMemory {};
 
-// An unset value deletes the key.
-using Changes = std::map<std::string, std::optional<std::string>, std::less<>>;
-using KvWrites = std::vector<std::pair<std::string, std::optional<std::string>>>;
+// A row as it shall be. An unset value deletes the key.
+using Change = std::pair<std::string, std::optional<std::string>>;
+using KvWrites = std::vector<Change>;
+// Each key once, in no order. A row stays where it is while others are added.
+using Changes = std::deque<Change>;
+// By key.
+using OrderedChanges = std::vector<const Change*>;
 
 class KvEngine {
  public:
@@ -54,7 +59,15 @@ class KvEngine {
   virtual absl::Status Write(const KvWrites& writes) = 0;
   // The same, for a caller that needs them no more.
   virtual absl::Status Consume(Changes changes) {
-    return Write(KvWrites(changes.begin(), changes.end()));
+    return Write(
+        KvWrites(std::make_move_iterator(changes.begin()), std::make_move_iterator(changes.end())));
+  }
+  // The same, for a caller that keeps them.
+  virtual absl::Status WriteOrdered(const OrderedChanges& changes) {
+    KvWrites writes;
+    writes.reserve(changes.size());
+    for (const Change* change : changes) writes.push_back(*change);
+    return Write(writes);
   }
 
   virtual std::unique_ptr<KvSnapshot> Snapshot() = 0;

@@ -24,17 +24,17 @@ const std::optional<std::string>* RecentRows::Find(absl::string_view key) {
   if (const auto young = young_.find(key); young != young_.end()) return &young->second;
   const auto old = old_.find(key);
   if (old == old_.end()) return nullptr;
-  Remember(key, std::optional(old->second));
+  Remember(std::string(key), std::optional(old->second));
   const auto young = young_.find(key);
   return young != young_.end() ? &young->second : &old_.find(key)->second;
 }
 
-void RecentRows::Remember(absl::string_view key, std::optional<std::string> value) {
+void RecentRows::Remember(std::string key, std::optional<std::string> value) {
   Forget(key, old_, old_bytes_);
   if (value.has_value() && value->size() > kMaxValueBytes) return Forget(key, young_, young_bytes_);
   const size_t bytes = BytesOf(key, value);
-  auto [row, added] = young_.try_emplace(key);
-  if (!added) young_bytes_ -= BytesOf(key, row->second);
+  auto [row, added] = young_.try_emplace(std::move(key));
+  if (!added) young_bytes_ -= BytesOf(row->first, row->second);
   row->second = std::move(value);
   young_bytes_ += bytes;
   if (young_bytes_ <= max_bytes_ / 2) return;

@@ -29,7 +29,7 @@ class RecentRows {
 
   // Null: not here. Otherwise the row's value, unset: there is no such row.
   const std::optional<std::string>* Find(absl::string_view key);
-  void Remember(absl::string_view key, std::optional<std::string> value);
+  void Remember(std::string key, std::optional<std::string> value);
 
   // Whatever it is: not known here any more.
   void Drop(absl::string_view key);

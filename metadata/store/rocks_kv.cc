@@ -86,7 +86,16 @@ class RocksKv final : public KvEngine {
         number_(number),
         store_(std::move(store)) {}
 
-  absl::Status Write(const KvWrites& writes) override { return Store()->Write(writes); }
+  // The later ones count where a key is there twice.
+  absl::Status Write(const KvWrites& writes) override {
+    OrderedChanges changes;
+    changes.reserve(writes.size());
+    for (const Change& change : writes) changes.push_back(&change);
+    return Store()->Write(changes);
+  }
+  absl::Status WriteOrdered(const OrderedChanges& changes) override {
+    return Store()->Write(changes);
+  }
   std::unique_ptr<KvSnapshot> Snapshot() override { return Store()->Snapshot(); }
   std::unique_ptr<KvSnapshot> MemoryView() override { return Store()->MemoryView(); }
   std::unique_ptr<KvSnapshot> WriterView() override { return Store()->WriterView(); }

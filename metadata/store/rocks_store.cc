@@ -64,9 +64,10 @@ class StopOnBackgroundError final : public rocksdb::EventListener {
 };
 
 // About what a batch of them takes: growing step by step would copy it again and again.
-size_t BatchBytes(const KvWrites& writes) {
+size_t BatchBytes(const OrderedChanges& changes) {
   size_t bytes = kBatchHeadBytes;
-  for (const auto& [key, value] : writes) {
+  for (const Change* change : changes) {
+    const auto& [key, value] = *change;
     bytes += kRowHeadBytes + key.size() + (value.has_value() ? value->size() : 0);
   }
   return bytes;
@@ -330,9 +331,10 @@ RocksStore::~RocksStore() {
   if (abandoned_) std::filesystem::remove_all(directory_, ignored);
 }
 
-absl::Status RocksStore::Write(const KvWrites& writes) {
-  rocksdb::WriteBatch batch(BatchBytes(writes));
-  for (const auto& [key, value] : writes) {
+absl::Status RocksStore::Write(const OrderedChanges& changes) {
+  rocksdb::WriteBatch batch(BatchBytes(changes));
+  for (const Change* change : changes) {
+    const auto& [key, value] = *change;
     rocksdb::Status added = value.has_value() ? batch.Put(key, *value) : batch.Delete(key);
     if (!added.ok()) return ToStatus(added, "batch");
   }

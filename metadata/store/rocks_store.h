@@ -25,7 +25,7 @@ class RocksStore : public std::enable_shared_from_this<RocksStore> {
   static absl::StatusOr<std::shared_ptr<RocksStore>> OpenForReading(const std::string& directory);
   ~RocksStore();  // closes; then removes the directory, if Abandon was called
 
-  absl::Status Write(const KvWrites& writes);
+  absl::Status Write(const OrderedChanges& changes);
   absl::Status Flush();
   std::unique_ptr<KvSnapshot> Snapshot();
   std::unique_ptr<KvSnapshot> MemoryView();

@@ -82,7 +82,7 @@ void SharedRows::Remember(absl::string_view key, const std::string* value, uint6
   Shard& shard = ShardOf(key);
   MutexLock lock(shard.mu);
   if (version_.load(std::memory_order_acquire) != version) return;
-  shard.rows.Remember(key, value != nullptr ? std::optional(*value) : std::nullopt);
+  shard.rows.Remember(std::string(key), value != nullptr ? std::optional(*value) : std::nullopt);
 }
 
 }  // namespace openefs::metadata

@@ -47,7 +47,7 @@ class Transaction {
 
  private:
   struct Undo {
-    Changes::iterator row;
+    size_t row = 0;  // its place in `changes_`
     bool was_changed = false;
     // Before, if it was changed already.
     std::optional<std::string> value;
@@ -56,7 +56,8 @@ class Transaction {
   void Set(std::string key, std::optional<std::string> value);
 
   const std::unique_ptr<KvSnapshot> base_;
-  IndexedChanges<size_t> changes_;  // with the place in `undo_` of each row's last change
+  ChangeTable changes_;
+  std::vector<size_t> last_change_;  // of each of them: the place in `undo_`
   std::vector<Undo> undo_;
   mutable std::string scratch_;  // a record on its way from the row to the message
 };

@@ -23,46 +23,53 @@ bool Give(const std::optional<std::string>& row, std::string* value) {
   return row.has_value();
 }
 
-using Rows = IndexedChanges<bool>;  // the tag says nothing
-
-// `rows` over the engine below. Rows that reach it meanwhile are the same as those in front.
+// Rows over the engine below. Those that reach it meanwhile are the same as those in front.
 class View final : public KvSnapshot {
  public:
-  View(std::unique_ptr<KvSnapshot> base, const Rows& rows, RecentRows* recent)
-      : base_(std::move(base)), rows_(rows), recent_(recent) {}
+  // `rows` are not changed for as long as the view is used; `mu` is held for what orders them.
+  View(std::unique_ptr<KvSnapshot> base, const ChangeTable& rows, Mutex* mu, RecentRows* recent)
+      : base_(std::move(base)), rows_(rows), mu_(mu), recent_(recent) {}
   bool Get(absl::string_view key, std::string* value) const override {
-    if (const Rows::Row* row = rows_.Find(key)) return Give(row->at->second, value);
-    if (const auto* row = recent_->Find(key)) return Give(*row, value);
+    const size_t row = rows_.Find(key);
+    if (row != ChangeTable::kNone) return Give(rows_.at(row).second, value);
+    if (const auto* recent = recent_->Find(key)) return Give(*recent, value);
     const bool found = base_->Get(key, value);
-    recent_->Remember(key, found ? std::optional(*value) : std::nullopt);
+    recent_->Remember(std::string(key), found ? std::optional(*value) : std::nullopt);
     return found;
   }
   std::unique_ptr<KvIterator> Scan(absl::string_view begin, absl::string_view end) const override {
-    return ScanBoth(*base_, rows_.rows(), begin, end);
+    const OrderedChanges* ordered = nullptr;
+    {
+      MutexLock lock(*mu_);
+      ordered = &rows_.Ordered();
+    }
+    return ScanBoth(*base_, *ordered, begin, end);
   }
 
  private:
   const std::unique_ptr<KvSnapshot> base_;
-  const Rows& rows_;
+  const ChangeTable& rows_;
+  Mutex* const mu_;
   RecentRows* const recent_;
 };
 
-// The same with rows of its own, copied for this one or for one of its scans.
+// The same with rows of its own.
 class Copy final : public KvSnapshot {
  public:
   Copy(std::unique_ptr<KvSnapshot> base, Changes rows)
-      : base_(std::move(base)), rows_(std::move(rows)) {}
+      : base_(std::move(base)), rows_(std::move(rows)), ordered_(rows_.Ordered()) {}
   bool Get(absl::string_view key, std::string* value) const override {
-    const auto row = rows_.find(key);
-    return row != rows_.end() ? Give(row->second, value) : base_->Get(key, value);
+    const size_t row = rows_.Find(key);
+    return row != ChangeTable::kNone ? Give(rows_.at(row).second, value) : base_->Get(key, value);
   }
   std::unique_ptr<KvIterator> Scan(absl::string_view begin, absl::string_view end) const override {
-    return ScanBoth(*base_, rows_, begin, end);
+    return ScanBoth(*base_, ordered_, begin, end);
   }
 
  private:
   const std::unique_ptr<KvSnapshot> base_;
-  const Changes rows_;
+  const ChangeTable rows_;
+  const OrderedChanges& ordered_;
 };
 
 class WriteBehindKv final : public KvEngine {
@@ -77,7 +84,7 @@ class WriteBehindKv final : public KvEngine {
     MutexLock lock(mu_);
     version_.fetch_add(1, std::memory_order_seq_cst);
     if (settled_) Empty();
-    while (!changes.empty()) Add(changes.extract(changes.begin()));
+    for (Change& change : changes) Add(std::move(change));
     settled_ = rows_.empty();
     version_.fetch_add(1, std::memory_order_release);
     const bool full = rows_.size() > limits_.rows || bytes_ > limits_.bytes;
@@ -93,9 +100,9 @@ class WriteBehindKv final : public KvEngine {
 
   std::unique_ptr<KvSnapshot> MemoryView() override;
 
-  // Only the writer changes the rows, so its own view of them needs no lock.
+  // Only the writer changes the rows, so its own view of them needs no lock to find one.
   std::unique_ptr<KvSnapshot> WriterView() override ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    return std::make_unique<View>(inner_->WriterView(), rows_, &recent_);
+    return std::make_unique<View>(inner_->WriterView(), rows_, &mu_, &recent_);
   }
 
   absl::Status Flush() override {
@@ -121,19 +128,16 @@ class WriteBehindKv final : public KvEngine {
  private:
   class OverWaiting;
 
-  void Add(Changes::node_type change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    bytes_ += BytesOf(change.mapped());
-    if (Rows::Row* row = rows_.FindMutable(change.key())) {
-      bytes_ -= BytesOf(row->at->second);
-      row->at->second = std::move(change.mapped());
-    } else {
-      rows_.Add(std::move(change), false);
-    }
+  void Add(Change change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    const size_t place = rows_.Add(std::move(change.first)).first;
+    std::optional<std::string>& value = rows_.at(place).second;
+    bytes_ = bytes_ + BytesOf(change.second) - BytesOf(value);
+    value = std::move(change.second);
   }
 
   // The next entries will ask for many of them.
   void Empty() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    for (auto& [key, value] : rows_.Take()) recent_.Remember(key, std::move(value));
+    for (auto& [key, value] : rows_.Take()) recent_.Remember(std::move(key), std::move(value));
     bytes_ = 0;
   }
 
@@ -151,7 +155,7 @@ class WriteBehindKv final : public KvEngine {
   // Another thread may call it while the writer looks at the rows: they stay until it writes again.
   absl::Status SettleLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     if (settled_) return absl::OkStatus();
-    absl::Status status = inner_->Write(KvWrites(rows_.rows().begin(), rows_.rows().end()));
+    absl::Status status = inner_->WriteOrdered(rows_.Ordered());
     settled_ = status.ok();
     return status;
   }
@@ -165,11 +169,11 @@ class WriteBehindKv final : public KvEngine {
   bool FindWaiting(absl::string_view key, uint64_t version, std::string* value, bool* exists) {
     if (!mu_.TryLock()) throw NotInMemory();
     const bool changed = version_.load(std::memory_order_relaxed) != version;
-    const Rows::Row* row = changed ? nullptr : rows_.Find(key);
-    if (row != nullptr) *exists = Give(row->at->second, value);
+    const size_t row = changed ? ChangeTable::kNone : rows_.Find(key);
+    if (row != ChangeTable::kNone) *exists = Give(rows_.at(row).second, value);
     mu_.Unlock();
     if (changed) throw NotInMemory();
-    return row != nullptr;
+    return row != ChangeTable::kNone;
   }
 
   // As FindWaiting, those in [begin, end). Throws if there are more than a small read meets.
@@ -177,11 +181,10 @@ class WriteBehindKv final : public KvEngine {
     if (!mu_.TryLock()) throw NotInMemory();
     Changes copied;
     bool fits = version_.load(std::memory_order_relaxed) == version;
-    const Changes& rows = rows_.rows();
-    for (auto row = rows.lower_bound(begin); row != rows.end() && row->first < end; ++row) {
-      fits = fits && copied.size() < kMaxRowsCopied;
-      if (!fits) break;
-      copied.insert(copied.end(), *row);
+    if (fits) {
+      const auto range = InRange(rows_.Ordered(), begin, end);
+      fits = range.size() <= kMaxRowsCopied;
+      for (size_t i = 0; fits && i < range.size(); ++i) copied.push_back(*range[i]);
     }
     mu_.Unlock();
     if (!fits) throw NotInMemory();
@@ -196,7 +199,7 @@ class WriteBehindKv final : public KvEngine {
   RecentRows recent_;
 
   Mutex mu_;
-  Rows rows_ ABSL_GUARDED_BY(mu_);  // changed by the writer alone
+  ChangeTable rows_ ABSL_GUARDED_BY(mu_);  // changed by the writer alone
   size_t bytes_ ABSL_GUARDED_BY(mu_) = 0;
 
   // Changed under `mu_`, read by anybody.
@@ -230,14 +233,14 @@ class WriteBehindKv::OverWaiting final : public KvSnapshot {
   class Both final : public KvIterator {
    public:
     Both(const KvSnapshot& base, Changes rows, absl::string_view begin, absl::string_view end)
-        : rows_(std::move(rows)), it_(ScanBoth(base, rows_, begin, end)) {}
+        : rows_(std::move(rows)), it_(ScanBoth(base, rows_.Ordered(), begin, end)) {}
     bool Valid() const override { return it_->Valid(); }
     absl::string_view Key() const override { return it_->Key(); }
     absl::string_view Value() const override { return it_->Value(); }
     void Next() override { it_->Next(); }
 
    private:
-    const Changes rows_;
+    const ChangeTable rows_;
     const std::unique_ptr<KvIterator> it_;
   };
 

@@ -126,6 +126,8 @@ TEST_CASE("two copies of a request in flight are one execution") {
   auto second = h.Start(WithSlot(session, 1, ReclaimComplete()));
   // Not a copy: another operation under the same name gets its own, refused, run.
   auto third = h.Start(WithSlot(session, 1, DestroySession(session)));
+  CHECK(h.node.proposals == before + 1);
+  h.node.Commit();
   CHECK(h.node.proposals == before + 2);
   h.node.Commit();
   CHECK((*first.get())->results(0).error() == pb::FS_OK);

@@ -49,23 +49,56 @@ struct Harness {
   }
 };
 
-TEST_CASE("what comes while entries are in flight is collected") {
+// Goes at once, as long as there is room for another entry.
+constexpr size_t kLong = kBytesWorthAnotherEntry;
+
+TEST_CASE("what comes while an entry is in flight waits for it, and goes together") {
   Harness h;
   for (uint32_t tag = 1; tag <= 10; ++tag) h.Push(tag);
-  REQUIRE(h.log.size() == kMaxEntriesInFlight);
+  REQUIRE(h.log.size() == 1);
   CHECK(h.log[0].entry.segments_size() == 1);
   h.log[0].Apply();
-  REQUIRE(h.log.size() == kMaxEntriesInFlight + 1);
-  CHECK(h.log.back().entry.segments_size() == 10 - kMaxEntriesInFlight);
-  for (int i = 1; i <= kMaxEntriesInFlight; ++i) h.log[i].Apply();
-  REQUIRE(h.answers.size() == 10);
+  REQUIRE(h.log.size() == 2);
+  CHECK(h.log[1].entry.segments_size() == 9);
+  h.Push(11);
+  h.log[1].Apply();
+  REQUIRE(h.log.size() == 3);
+  h.log[2].Apply();
+  REQUIRE(h.answers.size() == 11);
   for (const auto& [tag, answer] : h.answers) CHECK(*answer == tag);
   CHECK(h.queue.queued() == 0);
 }
 
+TEST_CASE("many, or long ones, do not wait for the entry in flight") {
+  Harness h;
+  h.Push(1);
+  for (uint32_t tag = 2; tag <= kWorthAnotherEntry; ++tag) h.Push(tag);
+  REQUIRE(h.log.size() == 1);
+  h.Push(100);
+  REQUIRE(h.log.size() == 2);
+  CHECK(h.log[1].entry.segments_size() == kWorthAnotherEntry);
+  h.Push(101);
+  REQUIRE(h.log.size() == 2);
+  h.Push(102, kLong);
+  REQUIRE(h.log.size() == kMaxEntriesInFlight);
+  CHECK(h.log[2].entry.segments_size() == 2);
+  h.Push(103, kLong);
+  REQUIRE(h.log.size() == kMaxEntriesInFlight);
+  h.log[1].Apply();
+  CHECK(h.log.back().entry.segments(0).group() == 103);
+  // What went is counted no more.
+  h.Push(104);
+  h.log[0].Apply();
+  CHECK(h.log.size() == kMaxEntriesInFlight + 1);
+  h.log[2].Apply();
+  h.log[3].Apply();
+  h.log[4].Apply();
+  CHECK(h.answers.size() == kWorthAnotherEntry + 5);
+}
+
 TEST_CASE("an entry has a limit of segments and of bytes") {
   Harness h;
-  for (int i = 0; i < kMaxEntriesInFlight; ++i) h.Push(1000 + i);
+  for (int i = 0; i < kMaxEntriesInFlight; ++i) h.Push(1000 + i, kLong);
   for (uint32_t tag = 1; tag <= 300; ++tag) h.Push(tag);
   h.log[0].Apply();
   CHECK(h.log.back().entry.segments_size() == kMaxSegmentsPerEntry);
@@ -73,7 +106,7 @@ TEST_CASE("an entry has a limit of segments and of bytes") {
   CHECK(h.log.back().entry.segments_size() == 300 - kMaxSegmentsPerEntry);
 
   Harness big;
-  for (int i = 0; i < kMaxEntriesInFlight; ++i) big.Push(1000 + i);
+  for (int i = 0; i < kMaxEntriesInFlight; ++i) big.Push(1000 + i, kLong);
   big.Push(1, kMaxEntryBytes - 10);
   big.Push(2, 11);
   big.Push(3, kMaxEntryBytes * 2);  // too large for any entry: it goes alone
@@ -105,14 +138,18 @@ TEST_CASE("a full queue pushes back, and has room again when entries are applied
 
 TEST_CASE("a dropped entry is the fate of each of its segments") {
   Harness h;
-  for (uint32_t tag = 1; tag <= 5; ++tag) h.Push(tag);
+  for (uint32_t tag = 1; tag <= 3; ++tag) h.Push(tag, kLong);
+  h.Push(4);
+  h.Push(5);
   h.log[0].Apply();
-  h.log[kMaxEntriesInFlight].proposal->OnDropped(absl::UnknownError("leadership went"));
-  CHECK(absl::IsUnknown(h.answers.at(4).status()));
-  CHECK(absl::IsUnknown(h.answers.at(5).status()));
   h.log[1].proposal->OnDropped(absl::UnavailableError("not leader"));
   CHECK(absl::IsUnavailable(h.answers.at(2).status()));
+  REQUIRE(h.log.size() == 3);
   h.log[2].Apply();
+  REQUIRE(h.log.size() == 4);
+  h.log[3].proposal->OnDropped(absl::UnknownError("leadership went"));
+  CHECK(absl::IsUnknown(h.answers.at(4).status()));
+  CHECK(absl::IsUnknown(h.answers.at(5).status()));
   CHECK(h.queue.queued() == 0);
 }
 
@@ -121,7 +158,7 @@ TEST_CASE("an entry carries time, random bits and, where they matter, lapsed cli
   h.lapsed = {5, 6};
   h.Push(1);
   h.clock.AdvanceMs(7);
-  h.Push(2, 100, true);
+  h.Push(2, kLong, true);
   CHECK(h.log[0].entry.lapsed_clients_size() == 0);
   CHECK(h.log[1].entry.lapsed_clients_size() == 2);
   CHECK(h.log[1].entry.wall_time_ns() - h.log[0].entry.wall_time_ns() == 7'000'000);
