@@ -60,7 +60,7 @@ void ClientStream::Flush() {
   BufferList batch;
   {
     MutexLock lock(mu_);
-    if (!up_ || broken_ || writing_ || corked_ || outbox_.empty()) return;
+    if (!up_ || broken_ || writing_ || outbox_.empty()) return;
     writing_ = true;
     batch = outbox_.TakeBatch();
   }
@@ -94,21 +94,13 @@ void ClientStream::OnReadDone(bool ok) {
     Break();
     return;
   }
-  Cork(true);
   Deliver(*std::move(frames));
-  Cork(false);
-  Flush();
   StartRead(&read_);
 }
 
 // What callbacks and handlers send because of one batch goes out as one batch.
-void ClientStream::Cork(bool corked) {
-  MutexLock lock(mu_);
-  corked_ = corked;
-}
-
 void ClientStream::Deliver(std::vector<Frame> frames) {
-  const Turn turn;
+  const Turn turn(Turn::Thread::kLent);
   std::vector<Frame> replies;
   for (Frame& frame : frames) {
     if (frame.kind == FrameKind::kReply) {

@@ -61,7 +61,6 @@ class ClientStream final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc
   void OnWriteDone(bool ok) override;
   void OnDone(const grpc::Status& status) override;
 
-  void Cork(bool corked);
   void Deliver(std::vector<Frame> frames);
   void Serve(Frame frame);
   void AnswerCall(uint64_t call_id, size_t request_bytes, absl::StatusOr<Message> result) override;
@@ -79,7 +78,6 @@ class ClientStream final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc
   Outbox outbox_ ABSL_GUARDED_BY(mu_);
   bool up_ ABSL_GUARDED_BY(mu_) = false;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
-  bool corked_ ABSL_GUARDED_BY(mu_) = false;  // a batch is being delivered: writes wait for its end
   bool broken_ ABSL_GUARDED_BY(mu_) = false;
   bool holding_ ABSL_GUARDED_BY(mu_) = true;  // keeps the stream valid for writes from outside
   bool done_ ABSL_GUARDED_BY(mu_) = false;

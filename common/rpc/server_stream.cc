@@ -138,15 +138,15 @@ void ServerStream::Step() {
     MutexLock lock(mu_);
     if (finished_) return;
     if (closed_) outbox_.Clear();
-    if (!writing_ && !corked_ && !outbox_.empty()) {
+    if (!writing_ && !outbox_.empty()) {
       writing_ = true;
       batch = outbox_.TakeBatch();
     }
-    const bool answered = calls_ == 0 && !writing_ && !corked_;
+    const bool answered = calls_ == 0 && !writing_ && !serving_;
     if (draining_ && answered && !std::exchange(closed_, true)) {
       status_ = grpc::Status(grpc::StatusCode::UNAVAILABLE, "server stops");
     }
-    if (!closed_ && !reading_ && !corked_ && MayRead()) {
+    if (!closed_ && !reading_ && !serving_ && MayRead()) {
       reading_ = true;
       StartRead(&read_);
     }
@@ -175,6 +175,7 @@ void ServerStream::OnReadDone(bool ok) {
   {
     MutexLock lock(mu_);
     reading_ = false;
+    serving_ = ok;
     bytes.Swap(&read_);
   }
   if (!ok) {
@@ -188,19 +189,20 @@ void ServerStream::OnReadDone(bool ok) {
     Close(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "malformed batch"));
     return;
   }
-  // The replies that are there at once go out as one batch, and batches are served in order.
-  Cork(true);
-  {
-    const Turn turn;
-    for (Frame& frame : *frames) Serve(std::move(frame));
-  }
-  Cork(false);
-  Step();
+  ServeBatch(*std::move(frames));
 }
 
-void ServerStream::Cork(bool corked) {
-  MutexLock lock(mu_);
-  corked_ = corked;
+// The replies that are there at once go out as one batch, and batches are served in order.
+void ServerStream::ServeBatch(std::vector<Frame> frames) {
+  {
+    const Turn turn(Turn::Thread::kLent);
+    for (Frame& frame : frames) Serve(std::move(frame));
+  }
+  {
+    MutexLock lock(mu_);
+    serving_ = false;
+  }
+  Step();
 }
 
 void ServerStream::Serve(Frame frame) {

@@ -64,7 +64,7 @@ class ServerStream final : public grpc::ServerGenericBidiReactor,
   void OnCancel() override;
   void OnDone() override;
 
-  void Cork(bool corked);
+  void ServeBatch(std::vector<Frame> frames);
   void Serve(Frame frame);
   void ServeRequest(Frame frame, bool draining);
   void AnswerCall(uint64_t call_id, size_t request_bytes, absl::StatusOr<Message> result) override;
@@ -86,7 +86,7 @@ class ServerStream final : public grpc::ServerGenericBidiReactor,
   size_t call_bytes_ ABSL_GUARDED_BY(mu_) = 0;  // of these requests
   bool reading_ ABSL_GUARDED_BY(mu_) = false;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
-  bool corked_ ABSL_GUARDED_BY(mu_) = false;  // a batch is being served: the next steps wait
+  bool serving_ ABSL_GUARDED_BY(mu_) = false;  // a batch: the next read, and the end, wait
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;    // nothing more to read or write
   bool finished_ ABSL_GUARDED_BY(mu_) = false;  // Finish was called

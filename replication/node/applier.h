@@ -68,9 +68,9 @@ class Applier {
   // UNKNOWN, barriers as UNAVAILABLE.
   void Stop();
 
-  // Loop thread.
+  // In a turn of the loop.
   void Submit(ApplyTask task);
-  // Whether everything submitted is carried out. Loop thread.
+  // Whether everything submitted is carried out. In a turn of the loop.
   bool Idle() const { return done_.load(std::memory_order_acquire) == submitted_; }
 
   // Any thread.
@@ -95,7 +95,7 @@ class Applier {
   StateMachine* const machine_;
   Inbox* const inbox_;
 
-  // Loop thread only.
+  // In a turn of the loop only.
   uint64_t submitted_ = 0;
 
   std::atomic<uint64_t> done_{0};

@@ -56,7 +56,7 @@ struct GroupResetJob {
 absl::Status CarryReset(const GroupResetJob& job,
                         const std::function<absl::Status(GroupWrite)>& write);
 
-// Loop thread only.
+// In a turn of the loop only.
 class GroupRebuild {
  public:
   // Requests are repeated after ask_ms, later up to every 5 s.

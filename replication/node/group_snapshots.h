@@ -1,5 +1,5 @@
 // GroupSnapshots: the snapshots of one group as the event loop sees them, both ways. Everything
-// here runs on the loop thread.
+// here runs in a turn of the loop.
 //
 // Sending, on the leader:  the core wants one -> Want -> (the node has a free sender) Checkpoint
 //   -> applier -> OnCheckpoint -> SnapshotSender -> OnSent -> the core

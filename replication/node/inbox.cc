@@ -1,5 +1,6 @@
 #include "replication/node/inbox.h"
 
+#include <chrono>
 #include <utility>
 
 namespace openefs::replication {
@@ -15,6 +16,16 @@ constexpr size_t kMaxHellos = 64;
 // Each of a few senders has four parts under way; this bounds what others can make us hold.
 constexpr size_t kMaxSnapshotParts = 64;
 
+// Longer than turns last; the end of one is told.
+constexpr int64_t kGuestTurnUs = 10'000;
+
+// A Mutex that is held, as the standard library's condition variables want it.
+struct Relock {
+  Mutex& mu;
+  void lock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mu.Lock(); }
+  void unlock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mu.Unlock(); }
+};
+
 size_t EntryBytes(const pb::RaftMessage& message) {
   size_t bytes = 0;
   for (const pb::RaftEntry& entry : message.entries()) bytes += entry.data().size();
@@ -23,8 +34,13 @@ size_t EntryBytes(const pb::RaftMessage& message) {
 
 }  // namespace
 
-// Wakes the loop only if it sleeps: a busy one looks again by itself. Who adds several things in
-// one turn wakes it when they are all there.
+bool LoopInput::NeedsOwnThread() const {
+  return stop || !log_failure.ok() || !hellos.empty() || !welcomes.empty() || !members.empty() ||
+         !snapshots.empty() || !snapshot_news.empty() || !failures.empty() || !resets.empty();
+}
+
+// Calls for a turn only if the loop sleeps: a busy one looks again by itself. Who adds several
+// things in one Turn takes that turn, or wakes the loop's thread, when they are all there.
 template <typename Add>
 bool Inbox::With(Add add) {
   bool wake;
@@ -33,11 +49,12 @@ bool Inbox::With(Add add) {
     if (closed_) return false;
     add(input_);
     has_news_ = true;
-    wake = std::exchange(waiting_, false);
+    wake = loop_ == Loop::kSleeps;
+    if (wake) loop_ = Loop::kCalled;
   }
   if (!wake) return true;
   const std::shared_ptr<Inbox> self = weak_from_this().lock();
-  if (self == nullptr || !Turn::Defer(self)) news_.Signal();
+  if (self == nullptr || !Turn::Defer(self)) news_.notify_one();
   return true;
 }
 
@@ -122,18 +139,56 @@ void Inbox::Close() {
   });
 }
 
-LoopInput Inbox::Take(int64_t timeout_ms) {
+LoopInput Inbox::Take(int64_t timeout_us) {
   MutexLock lock(mu_);
-  if (!has_news_ && timeout_ms > 0) {
-    waiting_ = true;
-    while (!has_news_ && news_.WaitForMs(mu_, timeout_ms)) {
-    }
-    waiting_ = false;
-  }
+  loop_ = has_news_ ? Loop::kCalled : Loop::kSleeps;
+  if (!has_news_ && timeout_us > 0) WaitForNews(timeout_us);
+  own_turn_due_ = true;
+  while (loop_ == Loop::kRuns) WaitForNews(kGuestTurnUs);
+  own_turn_due_ = false;
+  loop_ = Loop::kRuns;
+  return TakeInput();
+}
+
+// Also returns without cause.
+void Inbox::WaitForNews(int64_t timeout_us) {
+  Relock lock{mu_};
+  news_.wait_for(lock, std::chrono::microseconds(timeout_us));
+}
+
+LoopInput Inbox::TakeInput() {
   has_news_ = false;
   messages_ = 0;
   message_bytes_ = 0;
   return std::exchange(input_, LoopInput());
+}
+
+void Inbox::OnTurnEnd() {
+  LoopInput in;
+  if (!BeginGuestTurn(in)) return;
+  const bool call_own = guest_turn_(in);
+  EndGuestTurn(call_own);
+}
+
+// The news may have been taken since it was brought, by the loop's own thread or another guest.
+bool Inbox::BeginGuestTurn(LoopInput& in) {
+  MutexLock lock(mu_);
+  if (loop_ == Loop::kRuns || !has_news_) return false;
+  const bool may = Turn::ThreadIsLent() && guest_turn_ != nullptr && !closed_;
+  if (!may || own_turn_due_ || input_.NeedsOwnThread()) {
+    news_.notify_one();
+    return false;
+  }
+  loop_ = Loop::kRuns;
+  in = TakeInput();
+  return true;
+}
+
+// What came meanwhile is for the loop's own thread, so that a guest gets back to its own work.
+void Inbox::EndGuestTurn(bool call_own) {
+  MutexLock lock(mu_);
+  loop_ = has_news_ ? Loop::kCalled : Loop::kSleeps;
+  if (has_news_ || own_turn_due_ || call_own) news_.notify_one();
 }
 
 }  // namespace openefs::replication

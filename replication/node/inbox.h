@@ -1,9 +1,15 @@
 // Inbox: everything that happens to the event loop of a node. Whoever has news adds it under one
 // short lock; the loop takes all there is at once, so what came while it was busy becomes one
 // batch.
+//
+// One thread at a time takes a turn of the loop: its own, or, while that sleeps, one that brings
+// news in a Turn that lends it (common/turn.h), at the end of that. So what a peer asks is answered
+// by the thread that reads from the network, and no other one is woken.
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -126,6 +132,9 @@ struct LoopInput {
   std::vector<GroupReset> resets;
   absl::Status log_failure;
   bool stop = false;
+
+  // Whether only the loop's own thread may take it: it ends the loop, or may wait for the disk.
+  bool NeedsOwnThread() const;
 };
 
 class Inbox final : public Deferred, public std::enable_shared_from_this<Inbox> {
@@ -153,22 +162,42 @@ class Inbox final : public Deferred, public std::enable_shared_from_this<Inbox> 
   // Ends the loop; what is added from now on is refused.
   void Close();
 
-  // Everything since the last call; waits for something to come, at most `timeout_ms`.
-  LoopInput Take(int64_t timeout_ms);
+  // For the loop's own thread: what came since the last turn; maybe nothing. Waits for something to
+  // come, at most `timeout_us`, and for the end of a turn that another thread takes. Its own ends
+  // with the next call.
+  LoopInput Take(int64_t timeout_us);
 
-  void OnTurnEnd() override { news_.Signal(); }
+  // How a thread takes a turn in place of the loop's own; true: that one is to look, too. Set
+  // before there is news; not called any more once Take has said to stop.
+  using GuestTurn = std::function<bool(LoopInput&)>;
+  void SetGuestTurn(GuestTurn turn) { guest_turn_ = std::move(turn); }
+
+  void OnTurnEnd() override;
 
  private:
+  enum class Loop {
+    kSleeps,  // who adds something calls for a turn
+    kCalled,  // somebody will take one
+    kRuns,    // looks again by itself
+  };
+
   template <typename Add>
   bool With(Add add);
+  bool BeginGuestTurn(LoopInput& in);
+  void EndGuestTurn(bool call_own);
+  void WaitForNews(int64_t timeout_us) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  LoopInput TakeInput() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  GuestTurn guest_turn_;  // constant once there is news
 
   Mutex mu_;
-  CondVar news_;
+  std::condition_variable_any news_;  // for the loop's own thread; waits for microseconds
   LoopInput input_ ABSL_GUARDED_BY(mu_);
   size_t messages_ ABSL_GUARDED_BY(mu_) = 0;
   size_t message_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   bool has_news_ ABSL_GUARDED_BY(mu_) = false;
-  bool waiting_ ABSL_GUARDED_BY(mu_) = false;
+  Loop loop_ ABSL_GUARDED_BY(mu_) = Loop::kRuns;
+  bool own_turn_due_ ABSL_GUARDED_BY(mu_) = false;  // the loop's own thread comes next
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
 };
 

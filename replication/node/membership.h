@@ -1,6 +1,6 @@
 // Membership: changes of one group's members and of its leader, from request to outcome. Stands
 // between those who ask (operators, a node that shuts down) and the pure core, which takes one
-// change at a time. Loop thread only.
+// change at a time. In a turn of the loop only.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // NodeSnapshots: the snapshots of all groups of a node: who may send, what came from peers, and
-// what a crash left on disk. Loop thread, but for Start and Stop.
+// what a crash left on disk. In a turn of the loop, but for Start and Stop.
 #pragma once
 
 #include <deque>

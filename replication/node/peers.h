@@ -69,7 +69,7 @@ class Peers final : public BatchSink {
   // Any thread: the same to everybody that may be sent to.
   void Broadcast(const pb::RaftMessage& message) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // ---- loop thread ----
+  // ---- in a turn of the loop ----
 
   // Hellos, signs of life and complaints that are due. `vouch` says what a sign of life to a peer
   // says of quiet groups.
@@ -146,7 +146,7 @@ class Peers final : public BatchSink {
   const Deliver deliver_;
   const uint64_t session_;
 
-  // Loop thread only.
+  // In a turn of the loop only.
   const std::unique_ptr<Identity> identity_;
   std::map<NodeId, Peer> peers_;  // the nodes to keep in touch with
   std::vector<NodeId> lost_;

@@ -54,8 +54,13 @@ class RaftNode final : public ReplicaNode {
   absl::StatusOr<LogStore::GroupLog> LoadLog(GroupId id, StateMachine* machine) const;
   absl::StatusOr<raft::DurableState> LoadGroup(GroupId id, StateMachine* machine);
 
-  // Loop thread.
+  // The loop's own thread.
   void Run();
+  int64_t WaitUs(int64_t next_tick_ms);
+
+  // In a turn of the loop: on its own thread, or on one that takes a turn in its place (inbox.h).
+  bool RunGuestTurn(LoopInput& in);
+  void Begin(LoopInput& in);
   void Dispatch(LoopInput& in);
   void DispatchPeers(LoopInput& in);
   void DispatchFailures(LoopInput& in);
@@ -128,9 +133,13 @@ class RaftNode final : public ReplicaNode {
 
   ApplierPool appliers_;
 
-  // Loop thread only, once it runs.
+  // In a turn of the loop only, once it runs.
   bool gave_up_ = false;
-  uint64_t turn_us_ = 0;  // with read leases: when this turn of the loop began to act
+  uint64_t turn_us_ = 0;          // with read leases: when this turn of the loop began to act
+  int64_t now_us_ = 0;            // by the monotonic clock: when this turn began
+  std::vector<GroupId> resting_;  // of the last turn: with barriers that wait for time to pass
+  int64_t looks_often_until_us_ = 0;
+  bool looks_often_ = false;  // the loop's own thread does
   bool groups_opened_ = false;
   std::map<GroupId, std::vector<NodeId>> committed_members_;  // as each group knew them last
   std::map<GroupId, std::unique_ptr<Group>> groups_;

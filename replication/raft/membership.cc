@@ -47,6 +47,7 @@ void Raft::UpdateMembers() {
     if (is_new) added->second.recently_active = true;
   }
   if (!progress_.contains(transferee_)) transferee_ = 0;
+  ForgetPrompt();
   ConfirmBarriers();  // fewer answers may be enough now
 }
 

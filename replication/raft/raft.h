@@ -286,6 +286,7 @@ class Raft {
   void MaybeSendAppend(NodeId to, Progress& progress);
   void SendAppend(NodeId to, Progress& progress, uint64_t low, const std::vector<Entry>& entries);
   void BroadcastHeartbeat();
+  void SendHeartbeat(NodeId to, const Progress& progress);
   const FlightLimits& LimitsFor(NodeId node) const;
   void NeedSnapshot(NodeId to, Progress& progress);
   void MaybeRequestSnapshot(NodeId to, Progress& progress);
@@ -328,6 +329,9 @@ class Raft {
     uint64_t index = 0;  // what must be applied
     bool confirmed = false;
   };
+  void AskAboutBarriers();
+  void NotePrompt(uint64_t confirmed);
+  void ForgetPrompt();
   void ConfirmBarriers();
   void ReleaseBarriers(Ready& ready);
   void DropBarriers();
@@ -379,6 +383,8 @@ class Raft {
   std::deque<Barrier> barriers_;
   uint64_t last_barrier_id_ = 0;
   std::vector<uint64_t> barriers_dropped_;
+  std::vector<NodeId> prompt_;  // members that are asked about barriers; empty: all are
+  uint64_t asked_of_all_ = 0;   // the first barrier since the last tick that all were asked about
 
   std::vector<pb::RaftMessage> messages_;
   std::vector<pb::RaftMessage> messages_after_write_;

@@ -33,7 +33,10 @@ void Raft::TickLeader() {
     BroadcastHeartbeat();
     ProbeStalledFollowers();
     ContinueTransfer();
+  } else if (!barriers_.empty() && !barriers_.back().confirmed) {
+    BroadcastHeartbeat();  // whoever was asked does not answer
   }
+  ForgetPrompt();
   TickTransfer();
 }
 
@@ -108,17 +111,19 @@ void Raft::OnEntriesRead(const Ready::LogRead& read, std::vector<Entry> entries)
   MaybeSendAppend(read.follower, progress);
 }
 
-// Carries the latest barrier's number; a reply vouches for all barriers up to the one it echoes.
 void Raft::BroadcastHeartbeat() {
-  for (const auto& [node, progress] : progress_) {
-    pb::RaftMessage m = MakeMessage(pb::RaftMessage::HEARTBEAT, node);
-    // A follower may not have what is beyond its match: telling it more could commit other entries.
-    m.set_commit(std::min(hard_.commit, progress.match()));
-    m.set_read_barrier(barriers_.empty() ? 0 : barriers_.back().id);
-    m.set_truncate_below(truncate_below_);
-    if (options_.lease.enabled()) m.set_lease_time(now_us_);
-    SendNow(std::move(m));
-  }
+  for (const auto& [node, progress] : progress_) SendHeartbeat(node, progress);
+}
+
+// Carries the latest barrier's number; a reply vouches for all barriers up to the one it echoes.
+void Raft::SendHeartbeat(NodeId to, const Progress& progress) {
+  pb::RaftMessage m = MakeMessage(pb::RaftMessage::HEARTBEAT, to);
+  // A follower may not have what is beyond its match: telling it more could commit other entries.
+  m.set_commit(std::min(hard_.commit, progress.match()));
+  m.set_read_barrier(barriers_.empty() ? 0 : barriers_.back().id);
+  m.set_truncate_below(truncate_below_);
+  if (options_.lease.enabled()) m.set_lease_time(now_us_);
+  SendNow(std::move(m));
 }
 
 // What was lost is noticed when the next append does not fit; this sends one where none follows.

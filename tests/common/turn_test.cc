@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace openefs {
 namespace {
@@ -69,6 +70,24 @@ TEST_CASE("what the end of a turn defers comes after it, also if it came before"
     CHECK(Turn::Defer(b));
   }
   CHECK(log.text == "aba");
+}
+
+TEST_CASE("a turn comes to an end, however long what it ends leads to more") {
+  std::vector<std::shared_ptr<Deferred>> both(2);
+  size_t ended = 0;
+  bool refused = false;
+  const auto other = [&](size_t i) {
+    ++ended;
+    refused = !Turn::Defer(both[1 - i]);
+  };
+  both[0] = std::make_shared<Noted>([&] { other(0); });
+  both[1] = std::make_shared<Noted>([&] { other(1); });
+  {
+    const Turn turn;
+    CHECK(Turn::Defer(both[0]));
+  }
+  CHECK(ended == kMaxDeferred);
+  CHECK(refused);
 }
 
 }  // namespace

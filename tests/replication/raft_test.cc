@@ -412,6 +412,33 @@ TEST_CASE("a follower that was removed is forgotten while its entries are being 
   for (const M& message : Drain(raft)) CHECK(message.to() != 3);
 }
 
+TEST_CASE("a barrier that those who are asked do not answer is asked of all with the next tick") {
+  RaftOptions options;
+  options.heartbeat_ticks = 4;
+  Raft raft = MakeLeader(options);
+  raft.ReadBarrier(1);
+  CHECK(Drain(raft).size() == 2);
+  M answer = Message(M::HEARTBEAT_REPLY, 2, 1, 1);
+  answer.set_read_barrier(1);
+  raft.Step(answer);
+  Drain(raft);
+  raft.ReadBarrier(2);
+  const std::vector<M> asked = Drain(raft);
+  REQUIRE(asked.size() == 1);
+  CHECK(asked[0].to() == 2);
+  raft.Tick();  // no heartbeat is due yet
+  const std::vector<M> again = Drain(raft);
+  REQUIRE(again.size() == 2);
+  for (const M& m : again) CHECK(m.read_barrier() == 2);
+  answer.set_from(3);
+  answer.set_read_barrier(2);
+  raft.Step(answer);
+  REQUIRE(raft.HasReady());
+  CHECK(raft.TakeReady().barriers_released == std::vector<uint64_t>{2});
+  raft.Tick();
+  CHECK(Drain(raft).empty());  // nothing waits
+}
+
 TEST_CASE("entries that cannot be read from the leader's disk, ever: a snapshot instead") {
   Raft raft = MakeLeaderOfOneBehind();
   size_t reads = 0;

@@ -26,7 +26,7 @@ TEST_CASE("the core keeps its promises under faults") {
     return;
   }
   const char* more = std::getenv("OPENEFS_SIM_SEEDS");
-  const uint64_t seeds = more != nullptr ? std::strtoull(more, nullptr, 10) : 100;
+  const uint64_t seeds = more != nullptr ? std::strtoull(more, nullptr, 10) : 300;
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
     REQUIRE(RunSeed(SimOptions::FromSeed(seed), counts) == "");
   }
