@@ -55,6 +55,10 @@ void AddDevCommand(CLI::App& app, int* exit_code) {
   dev->add_option("--tcp-congestion-control", options->tcp_congestion_control,
                   "Of connections to clients, as the kernel names it; system: what the system uses")
       ->capture_default_str();
+  dev->add_option("--metadata-cache-mib", options->metadata_cache_mib,
+                  "Memory for what the metadata's tables hold, in MiB")
+      ->check(CLI::Range(8, 1 << 20))
+      ->capture_default_str();
   dev->add_option("--metrics-listen", options->metrics_listen,
                   "Address of Prometheus metrics; empty for none")
       ->capture_default_str();

@@ -9,6 +9,7 @@
 #include "common/mutex.h"
 #include "common/rpc/channel.h"
 #include "metadata/service/metadata_service.h"
+#include "metadata/store/kv.h"
 #include "replication/node/transport.h"
 
 namespace openefs::cli {
@@ -32,6 +33,7 @@ class MetadataRole final : public RunningRole {
   }
 
   absl::Status Start(const RoleConfig& config) {
+    metadata::SetRocksCacheBytes(config.metadata_cache_bytes);
     std::map<NodeId, std::string> peers;
     metadata::MetadataServiceOptions options;
     for (const auto& node : config.metadata_nodes) {

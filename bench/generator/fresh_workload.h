@@ -21,8 +21,9 @@ class FreshActor : public ActorBase {
     const std::string name =
         options_.shared ? std::string("shared") : absl::StrCat("d", context().index);
     absl::StatusOr<FileHandle> made = co_await client().MakeDirectory(context().root, name);
-    if (made.ok()) directory_ = *std::move(made);
-    co_return made.status();
+    if (!made.ok()) co_return made.status();
+    directory_ = *std::move(made);
+    co_return co_await MakeOldFiles();
   }
 
  protected:
@@ -33,6 +34,18 @@ class FreshActor : public ActorBase {
   std::string NewName() { return absl::StrCat("f", context().index, ".", ++names_); }
 
  private:
+  // This actor's part of the files that are there before: what is measured is what one more costs.
+  Task<absl::Status> MakeOldFiles() {
+    for (uint32_t i = context().index; i < options_.files; i += context().count) {
+      absl::StatusOr<OpenFile> file = co_await client().Open(
+          directory_, absl::StrCat("old", i), owner(), {.create = true, .guarded = true});
+      if (!file.ok()) co_return file.status();
+      const absl::Status closed = co_await client().Close(*std::move(file));
+      if (!closed.ok()) co_return closed;
+    }
+    co_return absl::OkStatus();
+  }
+
   const WorkloadOptions options_;
   FileHandle directory_;
   uint64_t names_ = 0;

@@ -20,7 +20,7 @@ namespace openefs::bench {
 struct WorkloadOptions {
   uint32_t io_bytes = 0;    // of one READ or WRITE, or of one small file
   uint64_t file_bytes = 0;  // of a large file (private), or of each actor's part of it (shared)
-  uint32_t files = 0;       // in the set that is worked on, all actors together
+  uint32_t files = 0;       // that are there before, all actors together
   bool shared = false;      // one directory or file for all instead of one for each
   bool unstable = false;    // WRITE UNSTABLE4 and COMMIT at the end of each file, not FILE_SYNC4
 };

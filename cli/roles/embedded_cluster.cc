@@ -21,6 +21,7 @@
 #include "datastore/client/blob_client.h"
 #include "datastore/node/data_node.h"
 #include "metadata/service/metadata_service.h"
+#include "metadata/store/kv.h"
 #include "replication/node/transport.h"
 #include "server/nfs4/front_end.h"
 
@@ -121,6 +122,7 @@ absl::Status EmbeddedClusterImpl::OpenDirectory() {
 }
 
 absl::Status EmbeddedClusterImpl::StartMetadata() {
+  metadata::SetRocksCacheBytes(options_.metadata_cache_mib << 20);
   network_ = replication::MakeLocalNetwork();
   std::vector<NodeId> voters;
   for (int az = 0; az < options_.azs; ++az) voters.push_back(az + 1);

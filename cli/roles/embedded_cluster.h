@@ -21,6 +21,8 @@ struct EmbeddedClusterOptions {
   bool read_leases = true;                               // all replicas read the same clock
   uint64_t read_cache_mib = kUsualReadCacheBytes >> 20;  // of all front-ends together; 0: none
   std::string tcp_congestion_control = RoleConfig().tcp_congestion_control;
+  uint64_t metadata_cache_mib =
+      kUsualMetadataCacheBytes >> 20;             // of all metadata replicas together
   std::string metrics_listen = "127.0.0.1:9490";  // empty: none
 };
 

@@ -46,8 +46,11 @@ void PrintStoreKeys(const RoleConfig& config, std::string& text) {
   Line(text, "rpc_listen", Quoted(config.rpc_listen));
   const bool elsewhere = !config.rpc_advertise.empty() && config.rpc_advertise != config.rpc_listen;
   if (elsewhere) Line(text, "rpc_advertise", Quoted(config.rpc_advertise));
-  if (config.role != Role::kDataNode) return;
   const RoleConfig usual;
+  if (config.role == Role::kMetadata && config.metadata_cache_bytes != usual.metadata_cache_bytes) {
+    Line(text, "metadata_cache_bytes", absl::StrCat(config.metadata_cache_bytes));
+  }
+  if (config.role != Role::kDataNode) return;
   if (config.segment_bytes != usual.segment_bytes) {
     Line(text, "segment_bytes", absl::StrCat(config.segment_bytes));
   }

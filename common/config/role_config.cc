@@ -18,7 +18,9 @@ namespace {
 constexpr uint64_t kMinSegmentBytes = uint64_t{4} << 20;  // holds the largest fragment
 constexpr uint64_t kMaxSegmentBytes = uint64_t{1} << 30;  // offsets in it are 32 bits
 constexpr uint64_t kMaxReserveBytes = uint64_t{1} << 50;
-constexpr uint64_t kMaxReadCacheBytes = uint64_t{1} << 42;
+constexpr uint64_t kMaxCacheBytes = uint64_t{1} << 42;
+// Below that, filters and indexes push out each other.
+constexpr uint64_t kMinMetadataCacheBytes = uint64_t{8} << 20;
 
 constexpr unsigned Bit(Role role) { return 1u << static_cast<unsigned>(role); }
 constexpr unsigned kOptional = 0;
@@ -128,8 +130,8 @@ absl::StatusOr<std::vector<MetadataNodeConfig>> ParseMetadataNodes(const YAML::N
   return nodes;
 }
 
-const std::array<Key, 17>& Keys() {
-  static const auto* keys = new std::array<Key, 17>{{
+const std::array<Key, 18>& Keys() {
+  static const auto* keys = new std::array<Key, 18>{{
       {"cluster_id", kAll, Into(&RoleConfig::cluster_id, &ParseClusterId)},
       {"az", kAll, Into(&RoleConfig::az, &ParseText)},
       {"metadata_nodes", kAll, Into(&RoleConfig::metadata_nodes, &ParseMetadataNodes)},
@@ -142,11 +144,13 @@ const std::array<Key, 17>& Keys() {
       {"nfs_listen", Bit(Role::kFrontend), Into(&RoleConfig::nfs_listen, &ParseAddresses)},
       {"nfs_port", kOptional, IntegerInto(&RoleConfig::nfs_port, 1, UINT16_MAX)},
       {"read_cache_bytes", kOptional,
-       IntegerInto(&RoleConfig::read_cache_bytes, 0, kMaxReadCacheBytes)},
+       IntegerInto(&RoleConfig::read_cache_bytes, 0, kMaxCacheBytes)},
       {"tcp_congestion_control", kOptional, Into(&RoleConfig::tcp_congestion_control, &ParseText)},
       {"lease_seconds", kOptional,
        IntegerInto(&RoleConfig::lease_seconds, kMinLeaseSeconds, kMaxLeaseSeconds)},
       {"read_leases", kOptional, Into(&RoleConfig::read_leases, &ParseBool)},
+      {"metadata_cache_bytes", kOptional,
+       IntegerInto(&RoleConfig::metadata_cache_bytes, kMinMetadataCacheBytes, kMaxCacheBytes)},
       {"segment_bytes", kOptional,
        IntegerInto(&RoleConfig::segment_bytes, kMinSegmentBytes, kMaxSegmentBytes)},
       {"reserve_bytes", kOptional, IntegerInto(&RoleConfig::reserve_bytes, 0, kMaxReserveBytes)},

@@ -27,6 +27,10 @@ struct MetadataNodeConfig {
 // host's memory.
 inline constexpr uint64_t kUsualReadCacheBytes = uint64_t{256} << 20;
 
+// Of a metadata node: blocks of the tables of all its groups. A file's inode and names take some
+// 250 bytes there, so that a directory of a million files stays in memory.
+inline constexpr uint64_t kUsualMetadataCacheBytes = uint64_t{512} << 20;
+
 // Every key has the name of its member. docs/operations.md has the same list for operators.
 struct RoleConfig {
   Role role = Role::kMetadata;
@@ -50,6 +54,8 @@ struct RoleConfig {
   int64_t lease_seconds = 60;
   // metadata: the same on all of them.
   bool read_leases = false;
+  // metadata.
+  uint64_t metadata_cache_bytes = kUsualMetadataCacheBytes;  // memory for what tables hold
   // datanode.
   uint64_t segment_bytes = uint64_t{64} << 20;
   uint64_t reserve_bytes = uint64_t{256} << 20;  // free space that is never used

@@ -111,6 +111,10 @@ absl::StatusOr<std::unique_ptr<KvEngine>> OpenRocksKv(const std::string& directo
 // verified first: DATA_LOSS if one does not fit. NOT_FOUND: there is no database.
 absl::StatusOr<std::unique_ptr<KvSnapshot>> ReadRocksKv(const std::string& directory);
 
+// How much memory blocks of all databases of the process may take together; 64 MiB until it is
+// said. Any thread, at any time.
+void SetRocksCacheBytes(uint64_t bytes);
+
 std::unique_ptr<KvEngine> MakeMemoryKv();
 
 // How much may wait in memory.

@@ -21,11 +21,11 @@
 namespace openefs::metadata {
 namespace {
 
-// Blocks of all groups of the process together. What is hot (inodes, directory entries) is small.
+// Blocks of all groups of the process together, until SetRocksCacheBytes says something else.
 constexpr size_t kBlockCacheBytes = size_t{64} << 20;
 // The cache in so many parts with a lock each (a power of two). RocksDB's own choice is 64 of 1
 // MiB, which throw out what is larger.
-constexpr int kBlockCachePartBits = 2;
+constexpr int kBlockCachePartBits = 4;
 // Filters and indexes come in blocks of this size. In one piece those of a table of a million rows
 // are over a MiB, and every look-up that does not find them in the cache would read and check that.
 constexpr size_t kFilterBlockBytes = size_t{16} << 10;
@@ -295,6 +295,8 @@ rocksdb::Options MakeOptions() {
 }
 
 }  // namespace
+
+void SetRocksCacheBytes(uint64_t bytes) { SharedBlockCache()->SetCapacity(bytes); }
 
 absl::StatusOr<std::shared_ptr<RocksStore>> RocksStore::Open(const std::string& directory) {
   rocksdb::DB* raw = nullptr;

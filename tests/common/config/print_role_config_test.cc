@@ -72,6 +72,10 @@ TEST_CASE("the keys of each role are read back") {
   CHECK(read.segment_bytes == node.segment_bytes);
   CHECK(read.reserve_bytes == node.reserve_bytes);
 
+  RoleConfig replica = Example(Role::kMetadata);
+  replica.metadata_cache_bytes = 64 << 20;
+  CHECK(Reread(replica).metadata_cache_bytes == replica.metadata_cache_bytes);
+
   RoleConfig front_end = Example(Role::kFrontend);
   front_end.nfs_port = 12049;
   front_end.lease_seconds = 7;

@@ -95,6 +95,8 @@ TEST_CASE("the optional keys of a role may be left out") {
   const std::string store = common + "node_id: 1\ndata_dir: /d\nrpc_listen: h:1\n";
   CHECK(File(store).Error(Role::kMetadata) == "");
   CHECK(File(store).Error(Role::kDataNode) == "");
+  CHECK(File(store + "metadata_cache_bytes: 8388608\n").Error(Role::kMetadata) == "");
+  CHECK(File(store + "metadata_cache_bytes: 8388607\n").Error(Role::kMetadata) != "");
   CHECK(File(store + "segment_bytes: 8388608\nreserve_bytes: 0\nrpc_advertise: x:2\n")
             .Error(Role::kDataNode) == "");
 }
