@@ -9,7 +9,6 @@
 #include "common/mutex.h"
 #include "common/rpc/channel.h"
 #include "metadata/service/metadata_service.h"
-#include "metadata/store/kv.h"
 #include "replication/node/transport.h"
 
 namespace openefs::cli {
@@ -33,7 +32,6 @@ class MetadataRole final : public RunningRole {
   }
 
   absl::Status Start(const RoleConfig& config) {
-    metadata::SetRocksCacheBytes(config.metadata_cache_bytes);
     std::map<NodeId, std::string> peers;
     metadata::MetadataServiceOptions options;
     for (const auto& node : config.metadata_nodes) {
@@ -51,6 +49,7 @@ class MetadataRole final : public RunningRole {
     options.cluster_id = config.cluster_id;
     options.lease_ms = config.lease_seconds * 1000;
     options.read_leases = config.read_leases;
+    options.cache_bytes = config.metadata_cache_bytes;
     options.on_fatal = [this](const absl::Status& why) { Fail(why); };
     transport_ = replication::MakeRpcTransport(server_.get(), config.node_id, peers);
     service_ =

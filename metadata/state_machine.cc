@@ -41,10 +41,11 @@ void ApplyEntry(Transaction& txn, ApplyEnvironment environment, const pb::Metada
 
 MetadataStateMachine::MetadataStateMachine(GroupId group, std::unique_ptr<KvEngine> engine,
                                            Callbacks callbacks, NodeId self,
-                                           std::vector<NodeId> voters)
+                                           std::vector<NodeId> voters, size_t read_row_bytes)
     : group_(group),
       engine_(std::move(engine)),
       callbacks_(std::move(callbacks)),
+      shared_rows_(read_row_bytes),
       comparison_(self, std::move(voters)) {
   LoadPosition();
 }

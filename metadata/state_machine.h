@@ -33,8 +33,10 @@ class MetadataStateMachine final : public replication::StateMachine {
   };
 
   // Takes up where the store on disk stands. `voters` judge over `self`'s state; 0: nobody does.
+  // Rows that readers met may take `read_row_bytes` of memory.
   MetadataStateMachine(GroupId group, std::unique_ptr<KvEngine> engine, Callbacks callbacks,
-                       NodeId self = 0, std::vector<NodeId> voters = {});
+                       NodeId self = 0, std::vector<NodeId> voters = {},
+                       size_t read_row_bytes = SharedRows::kMaxBytes);
 
   // Entries at or below the applied index are skipped. An entry proposed here has a SegmentProposal
   // as its context, which gets its responses. DATA_LOSS: an entry does not parse.
@@ -54,6 +56,9 @@ class MetadataStateMachine final : public replication::StateMachine {
   // Flush then waits for no disk: it begins a flush and returns the index of the one before, which
   // has ended. So the log keeps what was applied since the last two. Before the first entry.
   void FlushInBackground() { flush_in_background_ = true; }
+
+  // Reads are not expected any more: the memory that serves them goes. Any thread.
+  void ForgetReadRows() { shared_rows_.Clear(); }
 
   // Tests only; before the first entry.
   void Plant(PlantedBug bug) { planted_bug_ = bug; }

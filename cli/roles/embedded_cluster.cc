@@ -21,7 +21,6 @@
 #include "datastore/client/blob_client.h"
 #include "datastore/node/data_node.h"
 #include "metadata/service/metadata_service.h"
-#include "metadata/store/kv.h"
 #include "replication/node/transport.h"
 #include "server/nfs4/front_end.h"
 
@@ -122,7 +121,6 @@ absl::Status EmbeddedClusterImpl::OpenDirectory() {
 }
 
 absl::Status EmbeddedClusterImpl::StartMetadata() {
-  metadata::SetRocksCacheBytes(options_.metadata_cache_mib << 20);
   network_ = replication::MakeLocalNetwork();
   std::vector<NodeId> voters;
   for (int az = 0; az < options_.azs; ++az) voters.push_back(az + 1);
@@ -135,6 +133,7 @@ absl::Status EmbeddedClusterImpl::StartMetadata() {
     service.voters = voters;
     service.lease_ms = options_.lease_seconds * 1000;
     service.read_leases = options_.read_leases;
+    service.cache_bytes = options_.metadata_cache_mib << 20;
     transports_.push_back(network_->MakeTransport(service.node_id));
     metadata_.push_back(metadata::MakeMetadataService(std::move(service), transports_.back().get(),
                                                       SystemClock::Get()));

@@ -27,8 +27,8 @@ struct MetadataNodeConfig {
 // host's memory.
 inline constexpr uint64_t kUsualReadCacheBytes = uint64_t{256} << 20;
 
-// Of a metadata node: blocks of the tables of all its groups. A file's inode and names take some
-// 250 bytes there, so that a directory of a million files stays in memory.
+// Of a metadata node: half for blocks of tables, half for rows that readers met. An inode and a
+// name take some 250 bytes there, so that a directory of a million files stays in memory.
 inline constexpr uint64_t kUsualMetadataCacheBytes = uint64_t{512} << 20;
 
 // Every key has the name of its member. docs/operations.md has the same list for operators.
@@ -55,7 +55,7 @@ struct RoleConfig {
   // metadata: the same on all of them.
   bool read_leases = false;
   // metadata.
-  uint64_t metadata_cache_bytes = kUsualMetadataCacheBytes;  // memory for what tables hold
+  uint64_t metadata_cache_bytes = kUsualMetadataCacheBytes;  // MetadataServiceOptions::cache_bytes
   // datanode.
   uint64_t segment_bytes = uint64_t{64} << 20;
   uint64_t reserve_bytes = uint64_t{256} << 20;  // free space that is never used

@@ -63,7 +63,7 @@ Group::Group(Parts parts, std::unique_ptr<KvEngine> engine, const MetadataServic
                 .on_follower = [this] { OnFollower(); },
                 .on_difference = [this](const StateVerdict& verdict) { OnDifference(verdict); },
                 .on_cleared = [this] { return OnCleared(); }},
-               options.node_id, options.voters),
+               options.node_id, options.voters, options.cache_bytes / 2),
       ready_reads_(std::make_shared<ReadyReads>(
           parts.workers,
           [this](const pb::SegmentRequest& request) { return ReadFromMemory(request); },
@@ -319,7 +319,7 @@ void Group::Tend() {
              .clients = leading ? leases_.size() : 0,
              .lapsed = lapsed,
              .leading = leading});
-  if (!leading) return;
+  if (!leading) return machine_.ForgetReadRows();
   for (uint64_t client : leases_.Overdue(NowMs(), kExpiriesPerRound)) {
     Log(LogLevel::kInfo, "metadata.expire_client", {{"client", client}});
     pb::Operation operation;

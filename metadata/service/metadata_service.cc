@@ -129,6 +129,7 @@ class Service final : public MetadataService {
     if (!directory.ok()) return directory.status();
     directory_ = *std::move(directory);
     workers_ = std::make_unique<WorkerPool>(options_.read_threads, kMaxJobsQueued);
+    SetRocksCacheBytes(options_.cache_bytes / 2);
     replication::ReplicaNodeOptions node_options;
     node_options.node_id = options_.node_id;
     node_options.cluster_id = options_.cluster_id;

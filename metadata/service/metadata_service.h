@@ -38,6 +38,9 @@ struct MetadataServiceOptions {
   int64_t lease_ms = 60'000;
   bool read_leases = false;  // as ReplicaNodeOptions::read_leases
   int read_threads = 2;
+  // Memory for what the tables hold: half of it for blocks, which all services of the process share
+  // (the last to start says how much), half for single rows, of each group that this node leads.
+  uint64_t cache_bytes = uint64_t{64} << 20;
   // A data node not heard of for this long is set DOWN in the map (by the system group's leader).
   int64_t data_node_timeout_ms = 3'000;
   PlantedBug planted_bug = PlantedBug::kNone;  // tests only

@@ -1,57 +1,100 @@
 #include "metadata/store/recent_rows.h"
 
+#include <cstring>
+#include <new>
 #include <utility>
 
 namespace openefs::metadata {
 namespace {
 
-// A node of the hash table and the strings' own heads.
-constexpr size_t kRowOverhead = 2 * sizeof(std::string) + sizeof(bool);
-
-size_t BytesOf(absl::string_view key, const std::optional<std::string>& value) {
-  return kRowOverhead + key.size() + (value.has_value() ? value->size() : 0);
-}
+// The allocator's own, a place in the ring, and one in a hash table that is on average between half
+// full and full.
+constexpr size_t kRowOverhead = 32;
 
 }  // namespace
 
+RecentRows::Value RecentRows::Row::value() {
+  if (!exists) return std::nullopt;
+  return absl::string_view(data() + key_bytes, value_bytes);
+}
+
+size_t RecentRows::BytesOf(const Row& row) {
+  return sizeof(Row) + kRowOverhead + row.key_bytes + row.value_bytes;
+}
+
 void RecentRows::Clear() {
-  young_.clear();
-  old_.clear();
-  young_bytes_ = old_bytes_ = 0;
+  rows_ = Index();
+  ring_ = Ring();
+  hand_ = 0;
+  bytes_ = 0;
 }
 
-const std::optional<std::string>* RecentRows::Find(absl::string_view key) {
-  if (const auto young = young_.find(key); young != young_.end()) return &young->second;
-  const auto old = old_.find(key);
-  if (old == old_.end()) return nullptr;
-  Remember(std::string(key), std::optional(old->second));
-  const auto young = young_.find(key);
-  return young != young_.end() ? &young->second : &old_.find(key)->second;
+std::optional<RecentRows::Value> RecentRows::Find(absl::string_view key) {
+  const auto found = rows_.find(key);
+  if (found == rows_.end()) return std::nullopt;
+  (*found)->wanted = true;
+  return (*found)->value();
 }
 
-void RecentRows::Remember(std::string key, std::optional<std::string> value) {
-  Forget(key, old_, old_bytes_);
-  if (value.has_value() && value->size() > kMaxValueBytes) return Forget(key, young_, young_bytes_);
-  const size_t bytes = BytesOf(key, value);
-  auto [row, added] = young_.try_emplace(std::move(key));
-  if (!added) young_bytes_ -= BytesOf(row->first, row->second);
-  row->second = std::move(value);
-  young_bytes_ += bytes;
-  if (young_bytes_ <= max_bytes_ / 2) return;
-  old_ = std::exchange(young_, {});
-  old_bytes_ = std::exchange(young_bytes_, 0);
+// A row that was asked for before is one that is wanted.
+void RecentRows::Remember(absl::string_view key, Value value) {
+  const auto found = rows_.find(key);
+  const bool known = found != rows_.end();
+  const size_t value_bytes = value.has_value() ? value->size() : 0;
+  if (known && (*found)->exists == value.has_value() && (*found)->value_bytes == value_bytes) {
+    Row* row = *found;
+    if (value_bytes != 0) std::memcpy(row->data() + row->key_bytes, value->data(), value_bytes);
+    row->wanted = true;
+    return;
+  }
+  if (known) Erase(*found);
+  if (value_bytes <= kMaxValueBytes) Add(key, value, known);
+}
+
+void RecentRows::Update(absl::string_view key, Value value) {
+  if (rows_.contains(key)) Remember(key, value);
 }
 
 void RecentRows::Drop(absl::string_view key) {
-  Forget(key, young_, young_bytes_);
-  Forget(key, old_, old_bytes_);
+  if (const auto found = rows_.find(key); found != rows_.end()) Erase(*found);
 }
 
-void RecentRows::Forget(absl::string_view key, Rows& rows, size_t& bytes) {
-  const auto row = rows.find(key);
-  if (row == rows.end()) return;
-  bytes -= BytesOf(key, row->second);
-  rows.erase(row);
+void RecentRows::Add(absl::string_view key, Value value, bool wanted) {
+  const absl::string_view bytes = value.value_or(absl::string_view());
+  auto* row = new (::operator new(sizeof(Row) + key.size() + bytes.size()))
+      Row{static_cast<uint32_t>(key.size()), static_cast<uint32_t>(bytes.size()), 0,
+          value.has_value(), wanted};
+  std::memcpy(row->data(), key.data(), key.size());
+  if (!bytes.empty()) std::memcpy(row->data() + key.size(), bytes.data(), bytes.size());
+  const size_t before = ring_.size();
+  while (!ring_.empty() && bytes_ + BytesOf(*row) > max_bytes_) EvictOne();
+  const bool evicted = ring_.size() < before;
+  row->place = static_cast<uint32_t>(ring_.size());
+  ring_.emplace_back(row);
+  rows_.insert(row);
+  bytes_ += BytesOf(*row);
+  if (evicted) SwapPlaces(row->place, hand_ - 1);  // the hand comes to it after all others
+}
+
+void RecentRows::SwapPlaces(size_t a, size_t b) {
+  std::swap(ring_[a], ring_[b]);
+  ring_[a]->place = static_cast<uint32_t>(a);
+  ring_[b]->place = static_cast<uint32_t>(b);
+}
+
+void RecentRows::Erase(Row* row) {
+  rows_.erase(row);
+  bytes_ -= BytesOf(*row);
+  SwapPlaces(row->place, ring_.size() - 1);
+  ring_.pop_back();
+}
+
+void RecentRows::EvictOne() {
+  while (true) {
+    if (hand_ >= ring_.size()) hand_ = 0;
+    Row* row = ring_[hand_++].get();
+    if (!std::exchange(row->wanted, false)) return Erase(row);
+  }
 }
 
 }  // namespace openefs::metadata

@@ -33,33 +33,42 @@ class SharedRows::View final : public KvSnapshot {
   const std::unique_ptr<KvSnapshot> base_;
 };
 
+SharedRows::SharedRows(size_t max_bytes) {
+  for (auto& shard : shards_) shard = std::make_unique<Shard>(max_bytes / kShards);
+}
+
 std::unique_ptr<KvSnapshot> SharedRows::Over(KvEngine& engine) {
   const uint64_t version = version_.load(std::memory_order_acquire);
   if (version % 2 != 0) throw NotInMemory();
   return std::make_unique<View>(this, version, engine.MemoryView());
 }
 
-// The version first: what is dropped now is not remembered again before EndWrite.
+// The version first: what was read before is not remembered from here on.
 void SharedRows::BeginWrite(const Changes& changes) {
   const uint64_t before = version_.load(std::memory_order_relaxed);
   if (before % 2 == 0) version_.store(before + 1, std::memory_order_seq_cst);
   for (const auto& [key, value] : changes) {
     Shard& shard = ShardOf(key);
     MutexLock lock(shard.mu);
-    shard.rows.Drop(key);
+    shard.rows.Update(key, value.has_value() ? RecentRows::Value(*value) : std::nullopt);
   }
 }
 
 void SharedRows::EndReplacement() {
-  for (Shard& shard : shards_) {
-    MutexLock lock(shard.mu);
-    shard.rows.Clear();
-  }
+  Clear();
   version_.fetch_add(1, std::memory_order_acq_rel);
 }
 
+void SharedRows::Clear() {
+  for (const auto& shard : shards_) {
+    MutexLock lock(shard->mu);
+    shard->rows.Clear();
+  }
+}
+
 SharedRows::Shard& SharedRows::ShardOf(absl::string_view key) {
-  return shards_[absl::HashOf(key) % kShards];
+  // The hash tables within go by the lower bits.
+  return *shards_[(absl::HashOf(key) >> 48) % kShards];
 }
 
 void SharedRows::CheckUnchanged(uint64_t version) const {
@@ -69,20 +78,20 @@ void SharedRows::CheckUnchanged(uint64_t version) const {
 bool SharedRows::Find(absl::string_view key, std::string* value, bool* exists) {
   Shard& shard = ShardOf(key);
   MutexLock lock(shard.mu);
-  const std::optional<std::string>* row = shard.rows.Find(key);
-  if (row == nullptr) return false;
+  const std::optional<RecentRows::Value> row = shard.rows.Find(key);
+  if (!row.has_value()) return false;
   *exists = row->has_value();
-  if (*exists) *value = **row;
+  if (*exists) value->assign((*row)->data(), (*row)->size());
   return true;
 }
 
-// A writer that begins after the check drops the row afterwards, because it has to wait for the
+// A writer that begins after the check updates the row afterwards, because it has to wait for the
 // lock.
 void SharedRows::Remember(absl::string_view key, const std::string* value, uint64_t version) {
   Shard& shard = ShardOf(key);
   MutexLock lock(shard.mu);
   if (version_.load(std::memory_order_acquire) != version) return;
-  shard.rows.Remember(std::string(key), value != nullptr ? std::optional(*value) : std::nullopt);
+  shard.rows.Remember(key, value != nullptr ? RecentRows::Value(*value) : std::nullopt);
 }
 
 }  // namespace openefs::metadata

@@ -17,26 +17,34 @@ namespace openefs::metadata {
 // read: what it shows is one moment's content, from these rows or from the engine.
 class SharedRows {
  public:
-  // Threads that read different rows seldom meet; all together as much as 16 MiB.
+  // Threads that read different rows seldom meet.
   static constexpr size_t kShards = 16;
-  static constexpr size_t kShardBytes = 1 << 20;
+  // What all of them may take, unless it is told.
+  static constexpr size_t kMaxBytes = 16 << 20;
+
+  explicit SharedRows(size_t max_bytes = kMaxBytes);
 
   // As KvEngine::MemoryView, which it reads from. Throws NotInMemory while something is written.
   // Any thread. The engine and the rows outlive the view.
   std::unique_ptr<KvSnapshot> Over(KvEngine& engine);
 
-  // The writer's thread, around each write of these rows. Between the two nobody reads here; a
-  // write whose outcome is unknown does not end before the engine's content is replaced.
+  // The writer's thread, around each write of these rows. Between the two nobody reads here, so
+  // what is known of them is from here on what is written; a write whose outcome is unknown does
+  // not end before the engine's content is replaced.
   void BeginWrite(const Changes& changes);
   void EndWrite() { version_.fetch_add(1, std::memory_order_acq_rel); }
   // In place of EndWrite: everything may be different.
   void EndReplacement();
 
+  // Gives the memory back, where nobody is expected to read any more. Any thread.
+  void Clear();
+
  private:
   class View;
   struct Shard {
+    explicit Shard(size_t max_bytes) : rows(max_bytes) {}
     Mutex mu;
-    RecentRows rows ABSL_GUARDED_BY(mu){kShardBytes};
+    RecentRows rows ABSL_GUARDED_BY(mu);
   };
 
   Shard& ShardOf(absl::string_view key);
@@ -45,8 +53,8 @@ class SharedRows {
   bool Find(absl::string_view key, std::string* value, bool* exists);
   void Remember(absl::string_view key, const std::string* value, uint64_t version);
 
-  std::array<Shard, kShards> shards_;
-  std::atomic<uint64_t> version_{0};  // odd while something is written
+  std::array<std::unique_ptr<Shard>, kShards> shards_;  // constant
+  std::atomic<uint64_t> version_{0};                    // odd while something is written
 };
 
 }  // namespace openefs::metadata

@@ -32,9 +32,12 @@ class View final : public KvSnapshot {
   bool Get(absl::string_view key, std::string* value) const override {
     const size_t row = rows_.Find(key);
     if (row != ChangeTable::kNone) return Give(rows_.at(row).second, value);
-    if (const auto* recent = recent_->Find(key)) return Give(*recent, value);
+    if (const auto recent = recent_->Find(key)) {
+      if (recent->has_value()) value->assign((*recent)->data(), (*recent)->size());
+      return recent->has_value();
+    }
     const bool found = base_->Get(key, value);
-    recent_->Remember(std::string(key), found ? std::optional(*value) : std::nullopt);
+    recent_->Remember(key, found ? RecentRows::Value(*value) : std::nullopt);
     return found;
   }
   std::unique_ptr<KvIterator> Scan(absl::string_view begin, absl::string_view end) const override {
@@ -137,7 +140,9 @@ class WriteBehindKv final : public KvEngine {
 
   // The next entries will ask for many of them.
   void Empty() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    for (auto& [key, value] : rows_.Take()) recent_.Remember(std::move(key), std::move(value));
+    for (const auto& [key, value] : rows_.Take()) {
+      recent_.Remember(key, value.has_value() ? RecentRows::Value(*value) : std::nullopt);
+    }
     bytes_ = 0;
   }
 

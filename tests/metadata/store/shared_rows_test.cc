@@ -66,6 +66,18 @@ TEST_CASE("what was read before a write is not remembered after it") {
   CHECK(Read(*rows.Over(*engine), "a") == "2");
 }
 
+TEST_CASE("rows that were given up are read again") {
+  const std::unique_ptr<KvEngine> engine = MakeMemoryKv();
+  SharedRows rows;
+  Write(*engine, rows, {{"a", "1"}});
+  CHECK(Read(*rows.Over(*engine), "a") == "1");
+  rows.Clear();
+  CHECK(Read(*rows.Over(*engine), "a") == "1");
+  Write(*engine, rows, {{"a", "2"}});
+  rows.Clear();
+  CHECK(Read(*rows.Over(*engine), "a") == "2");
+}
+
 TEST_CASE("after a replacement nothing of before is left") {
   const std::unique_ptr<KvEngine> engine = MakeMemoryKv();
   SharedRows rows;
