@@ -5,6 +5,8 @@
 #include <thread>
 #include <vector>
 
+#include "common/check.h"
+
 namespace openefs::replication {
 namespace {
 
@@ -37,7 +39,9 @@ class Loop {
   }
 
   void AddBarrier() {
-    REQUIRE(inbox_->AddBarrier({.group = 1, .done = [this](const absl::Status&) { ++answered_; }}));
+    const bool added =
+        inbox_->AddBarrier({.group = 1, .done = [this](const absl::Status&) { ++answered_; }});
+    OPENEFS_CHECK(added);
   }
   Inbox& inbox() { return *inbox_; }
   size_t answered() const { return answered_; }
