@@ -15,7 +15,7 @@ namespace openefs::metadata {
 
 // What the thread of a barrier serves itself in one turn: less than a millisecond, which holds up
 // no heartbeat, and cheaper than waking a worker.
-inline constexpr size_t kReadsAtOnce = 32;
+inline constexpr size_t kReadsAtOnce = 64;
 // A worker's share: enough that waking it costs little, few enough for others to help it.
 inline constexpr size_t kReadsPerJob = 16;
 
