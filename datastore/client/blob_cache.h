@@ -33,6 +33,19 @@ class BlobCache {
   // `bytes`, verified, are those of the blob from `offset` on. Shares them, unless they are small.
   void Insert(const BlobId& blob, uint32_t offset, const BufferList& bytes);
 
+  // The same for bytes that nobody has asked for yet. They may take a quarter of the cache, the
+  // oldest go first; once read they are as others.
+  void InsertAhead(const BlobId& blob, uint32_t offset, const BufferList& bytes);
+
+  // Whether these bytes are worth fetching ahead: not if they are there, nor for a while after some
+  // had to go before anybody read them, because more is read at once than there is room for.
+  bool WantsAhead(const BlobId& blob, uint32_t offset, uint32_t length);
+
+  // As Find, without using it.
+  bool Has(const BlobId& blob, uint32_t offset, uint32_t length);
+
+  size_t max_ahead_bytes() const { return capacity_bytes_ / 4; }
+
   void Erase(const BlobId& blob);
 
   size_t held_bytes() const;
@@ -42,9 +55,17 @@ class BlobCache {
     BufferList bytes;
     uint32_t length = 0;
     size_t held_bytes = 0;
+    bool ahead = false;  // in `ahead_`, not in `ages_`
     std::list<RangeKey>::iterator age;
   };
   using Ranges = absl::btree_map<RangeKey, Range>;
+
+  void Insert(const BlobId& blob, uint32_t offset, const BufferList& bytes, bool ahead)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  std::list<RangeKey>::iterator Place(const RangeKey& key, const Range& range)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void NoteRead(const RangeKey& key, Range& range) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void EraseNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // The range that has all of these bytes; end(): none.
   Ranges::iterator Covering(const BlobId& blob, uint32_t offset, uint32_t length)
@@ -59,6 +80,9 @@ class BlobCache {
   Ranges ranges_ ABSL_GUARDED_BY(mu_);
   std::list<RangeKey> ages_ ABSL_GUARDED_BY(mu_);  // next to go first
   InsertionDuel duel_ ABSL_GUARDED_BY(mu_);
+  std::list<RangeKey> ahead_ ABSL_GUARDED_BY(mu_);  // nobody has read them; oldest first
+  size_t ahead_bytes_ ABSL_GUARDED_BY(mu_) = 0;     // of held_bytes_
+  int ahead_pause_ ABSL_GUARDED_BY(mu_) = 0;        // ranges that are not wanted ahead
   size_t held_bytes_ ABSL_GUARDED_BY(mu_) = 0;
 };
 

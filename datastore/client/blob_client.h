@@ -49,6 +49,10 @@ class BlobClient {
   virtual void Read(BlobId id, uint32_t blob_length, uint32_t offset, uint32_t length,
                     absl::AnyInvocable<void(absl::StatusOr<BufferList>)> done) = 0;
 
+  // A hint that these bytes, as for Read, will be read soon: a client with a cache may fetch them.
+  virtual void Prefetch(BlobId, uint32_t /*blob_length*/, uint32_t /*offset*/,
+                        uint32_t /*length*/) {}
+
   // Forgets all fragments. OK only if every node that is not gone has forgotten.
   virtual void Delete(std::vector<BlobId> ids, absl::AnyInvocable<void(absl::Status)> done) = 0;
 

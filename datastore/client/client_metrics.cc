@@ -21,6 +21,7 @@ ClientMetrics& ClientMetrics::Get() {
       GetGauge("openefs_blob_writes_waiting", "Blob writes that wait for others to end"),
       GetCounter("openefs_blob_cache_hits_total", "Blob reads answered from memory"),
       GetCounter("openefs_blob_cache_misses_total", "Blob reads that went to data nodes"),
+      GetCounter("openefs_blob_read_ahead_bytes_total", "Bytes of blobs fetched before asked for"),
       GetGauge("openefs_blob_cache_bytes", "Memory that cached bytes of blobs take")};
   return all;
 }

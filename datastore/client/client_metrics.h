@@ -21,6 +21,7 @@ struct ClientMetrics {
   metrics::Gauge& writes_waiting;       // for other writes to end
   metrics::Counter& cache_hits;         // reads that found all their bytes in the cache
   metrics::Counter& cache_misses;
+  metrics::Counter& read_ahead_bytes;
   metrics::Gauge& cached_bytes;
 };
 

@@ -55,6 +55,12 @@ void GatedBlobs::Read(BlobId id, uint32_t blob_length, uint32_t offset, uint32_t
   gate_->Leave();
 }
 
+void GatedBlobs::Prefetch(BlobId id, uint32_t blob_length, uint32_t offset, uint32_t length) {
+  if (!gate_->Enter()) return;
+  client_->Prefetch(id, blob_length, offset, length);
+  gate_->Leave();
+}
+
 void GatedBlobs::Delete(std::vector<BlobId> ids, absl::AnyInvocable<void(absl::Status)> done) {
   if (!gate_->Enter()) return done(Stopped());
   client_->Delete(std::move(ids), std::move(done));

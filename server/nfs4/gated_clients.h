@@ -50,6 +50,7 @@ class GatedBlobs final : public datastore::BlobClient {
              absl::AnyInvocable<void(absl::StatusOr<datastore::WrittenBlob>)> done) override;
   void Read(BlobId id, uint32_t blob_length, uint32_t offset, uint32_t length,
             absl::AnyInvocable<void(absl::StatusOr<BufferList>)> done) override;
+  void Prefetch(BlobId id, uint32_t blob_length, uint32_t offset, uint32_t length) override;
   void Delete(std::vector<BlobId> ids, absl::AnyInvocable<void(absl::Status)> done) override;
   void Repair(BlobId id, uint32_t blob_length, uint32_t mask,
               absl::AnyInvocable<void(absl::StatusOr<uint32_t>)> done) override;

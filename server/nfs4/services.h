@@ -13,6 +13,7 @@
 #include "proto/metadata.pb.h"
 #include "server/nfs4/file_handle.h"
 #include "server/nfs4/gated_clients.h"
+#include "server/nfs4/read_ahead.h"
 
 namespace openefs::nfs4 {
 
@@ -27,6 +28,7 @@ class Services {
 
   metadata::MetadataClient& metadata() { return metadata_; }
   datastore::BlobClient& blobs() { return blobs_; }
+  ReadAhead& read_ahead() { return read_ahead_; }
   const Clock& clock() const { return *clock_; }
   SessionTable& sessions() const { return *sessions_; }
 
@@ -50,6 +52,7 @@ class Services {
   CallGate gate_;
   GatedMetadata metadata_;
   GatedBlobs blobs_;
+  ReadAhead read_ahead_{&metadata_, &blobs_};
 
   // Constant.
   const Clock* const clock_;

@@ -237,4 +237,116 @@ TEST_CASE("a client with a cache reads what it has read before from memory") {
   }
 }
 
+TEST_CASE("what nobody has read yet takes a quarter of the cache, the oldest go first") {
+  BlobCache cache(kHundredBlobs);
+  const BufferList bytes = Pieces(TestBytes(10'000, 1), 10'000);
+  for (uint64_t number = 0; number < 100; ++number) cache.Insert(Blob(number), 0, bytes);
+  for (uint64_t number = 1'000; number < 1'040; ++number) {
+    cache.InsertAhead(Blob(number), 0, bytes);
+  }
+  const auto has = [&](uint64_t from, uint64_t to) {
+    int count = 0;
+    for (uint64_t number = from; number < to; ++number) {
+      count += cache.Has(Blob(number), 0, 10'000) ? 1 : 0;
+    }
+    return count;
+  };
+  CHECK(has(0, 100) == 75);
+  CHECK(has(1'000, 1'015) == 0);
+  CHECK(has(1'015, 1'040) == 25);
+  // What is read makes room for more that is not.
+  for (uint64_t number = 1'015; number < 1'040; ++number) {
+    CHECK(cache.Find(Blob(number), 0, 10'000));
+  }
+  for (uint64_t number = 2'000; number < 2'025; ++number) {
+    cache.InsertAhead(Blob(number), 0, bytes);
+  }
+  CHECK(has(1'015, 1'040) == 25);
+  CHECK(has(2'000, 2'025) == 25);
+  CHECK(cache.held_bytes() <= kHundredBlobs);
+  for (uint64_t number = 0; number < 3'000; ++number) cache.Erase(Blob(number));
+  CHECK(cache.held_bytes() == 0);
+}
+
+TEST_CASE("with more readers than there is room to fetch ahead for, little is fetched in vain") {
+  BlobCache cache(kHundredBlobs);
+  const BufferList bytes = Pieces(TestBytes(10'000, 1), 10'000);
+  int fetched = 0;
+  int found = 0;
+  // 60 readers take turns, each with a blob fetched ahead if it may, where 25 can be kept.
+  for (uint64_t step = 0; step < 100; ++step) {
+    for (uint64_t reader = 0; reader < 60; ++reader) {
+      const uint64_t number = reader * 1'000 + step;
+      found += ReadThrough(cache, number, bytes) ? 1 : 0;
+      if (!cache.WantsAhead(Blob(number + 1), 0, 10'000)) continue;
+      cache.InsertAhead(Blob(number + 1), 0, bytes);
+      ++fetched;
+    }
+  }
+  CHECK(fetched > 1'000);
+  CHECK(found > fetched * 8 / 10);
+}
+
+// Reads that are answered when the test says so.
+class HeldReads final : public BlobClient {
+ public:
+  explicit HeldReads(std::vector<absl::AnyInvocable<void(absl::StatusOr<BufferList>)>>* held)
+      : held_(held) {}
+  void SetClusterMap(std::shared_ptr<const pb::ClusterMap>) override {}
+  void Write(BufferList, absl::AnyInvocable<void(absl::StatusOr<WrittenBlob>)>) override {}
+  void Read(BlobId, uint32_t, uint32_t, uint32_t,
+            absl::AnyInvocable<void(absl::StatusOr<BufferList>)> done) override {
+    held_->push_back(std::move(done));
+  }
+  void Delete(std::vector<BlobId>, absl::AnyInvocable<void(absl::Status)>) override {}
+  void Repair(BlobId, uint32_t, uint32_t,
+              absl::AnyInvocable<void(absl::StatusOr<uint32_t>)>) override {}
+
+ private:
+  std::vector<absl::AnyInvocable<void(absl::StatusOr<BufferList>)>>* const held_;
+};
+
+TEST_CASE("what is being fetched ahead is not fetched twice") {
+  std::vector<absl::AnyInvocable<void(absl::StatusOr<BufferList>)>> held;
+  const auto cache = std::make_shared<BlobCache>(size_t{16} << 20);
+  const auto client = MakeCachingBlobClient(std::make_unique<HeldReads>(&held), cache);
+  const std::string bytes = TestBytes(1 << 20, 1);
+  const auto read = [&](uint32_t length) {
+    auto done = std::make_unique<Awaited<absl::StatusOr<BufferList>>>();
+    client->Read(Blob(1), 1 << 20, 0, length, done->Callback());
+    return done;
+  };
+  client->Prefetch(Blob(1), 1 << 20, 0, 1 << 20);
+  client->Prefetch(Blob(1), 1 << 20, 0, 1 << 20);
+  REQUIRE(held.size() == 1);
+  const auto whole = read(1 << 20);
+  const auto part = read(5'000);
+  CHECK(held.size() == 1);
+
+  SECTION("all who wait get it, and it is there afterwards") {
+    held[0](Pieces(bytes, 350'000));
+    CHECK(JoinPieces(whole->Get().value()) == bytes);
+    CHECK(JoinPieces(part->Get().value()) == bytes.substr(0, 5'000));
+    CHECK(JoinPieces(read(1 << 20)->Get().value()) == bytes);
+    client->Prefetch(Blob(1), 1 << 20, 0, 1 << 20);
+    CHECK(held.size() == 1);
+  }
+  SECTION("an error is theirs, too, and is not kept") {
+    held[0](absl::UnavailableError("two nodes away"));
+    CHECK(absl::IsUnavailable(whole->Get().status()));
+    CHECK(absl::IsUnavailable(part->Get().status()));
+    const auto again = read(1 << 20);
+    REQUIRE(held.size() == 2);
+    held[1](Pieces(bytes, 350'000));
+    CHECK(JoinPieces(again->Get().value()) == bytes);
+  }
+  SECTION("no more is under way than may wait in the cache") {
+    for (uint64_t number = 2; number < 20; ++number) {
+      client->Prefetch(Blob(number), 1 << 20, 0, 1 << 20);
+    }
+    CHECK(held.size() == 4);
+    for (auto& done : held) done(absl::UnavailableError(""));
+  }
+}
+
 }  // namespace openefs::datastore

@@ -3,8 +3,11 @@
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <memory>
 #include <new>
+#include <optional>
 
+#include "datastore/node/fragment_reader.h"
 #include "tests/datastore/memory_file_system.h"
 #include "tests/datastore/node_driver.h"
 
@@ -70,6 +73,31 @@ TEST_CASE("what is read past the cache is checked, also where the file ends too 
   files.TruncateEverywhere(300'000);
   CHECK(absl::IsDataLoss(Get(*node, Fragment(1), 0, kFragmentBytes).status()));
   CHECK(files.direct_reads() == 1);
+}
+
+TEST_CASE("a fragment that moved since it was looked up is found where it is now") {
+  TestDirectory directory;
+  MemoryFileSystem files;
+  const std::string bytes = TestBytes(5'000, 1);
+  auto index = Index::Open(directory.path() + "/index").value();
+  SegmentSet segments;
+  auto segment = std::make_shared<Segment>();
+  segment->id = 2;
+  segment->file = files.Open("2").value();
+  const uint32_t begin = DataOffsetOf(5'000);
+  REQUIRE(segment->file->WriteAt(begin, {{const_cast<char*>(bytes.data()), bytes.size()}}).ok());
+  segments.Add(segment, 6'000);
+  const IndexEntry now{{2, 0}, 5'000, false, CrcsOf({Buffer::Copy(bytes)})};
+  IndexBatch batch;
+  batch.SetFragment(Fragment(1), now);
+  REQUIRE(index->Apply(batch).ok());
+  const FragmentReader reader(index.get(), &segments, [](const FragmentId&, const Location&) {});
+
+  std::optional<IndexEntry> found = now;
+  found->at.segment = 1;  // which is gone
+  const auto read = reader.Read(Fragment(1), 0, 5'000, Index::Reach::kDisk, &found);
+  CHECK(read.value().view() == bytes);
+  CHECK(found->at == now.at);
 }
 
 TEST_CASE("a file of the system reads the same past the cache, and says what is cached") {

@@ -168,6 +168,14 @@ awaitable<nfsstat4> Collect(datastore::BlobClient& blobs, const pb::ReadPlanResu
   co_return NFS4_OK;
 }
 
+// Whether what follows may be worth fetching ahead: not behind the end, nor of a file in small
+// pieces.
+bool GoesOn(const pb::ReadPlanResult& plan) {
+  constexpr int kMaxPieces = 4;
+  const bool in_blobs = plan.pieces_size() > 0 && plan.pieces(plan.pieces_size() - 1).has_blob();
+  return in_blobs && plan.pieces_size() <= kMaxPieces && !plan.end_of_file();
+}
+
 awaitable<nfsstat4> Read::Finish(CompoundContext& context, const pb::OperationResult& result,
                                  xdr::Writer& reply) {
   if (!planned_) co_return NFS4ERR_ISDIR;  // the pseudo root
@@ -176,6 +184,10 @@ awaitable<nfsstat4> Read::Finish(CompoundContext& context, const pb::OperationRe
   BufferList bytes;
   const nfsstat4 status = co_await Collect(context.services->blobs(), plan, &bytes);
   if (status != NFS4_OK) co_return status;
+  if (GoesOn(plan)) {
+    context.services->read_ahead().OnRead(context.credentials, context.client_id,
+                                          context.registers.current(), offset_, count_);
+  }
   reply.Bool(plan.end_of_file());
   reply.OpaqueBuffers(std::move(bytes));
   co_return NFS4_OK;

@@ -53,6 +53,7 @@ class FakeBlobs final : public datastore::BlobClient {
   std::vector<BlobId> deleted;
   absl::Status fail;  // what reads and writes answer if not OK
   size_t reads = 0;
+  std::vector<BlobId> prefetched;
   size_t most_at_once = 0;   // reads asked for before one was answered
   bool short_reads = false;  // one byte less than asked for
   const char* written_from = nullptr;
@@ -62,6 +63,7 @@ class FakeBlobs final : public datastore::BlobClient {
              absl::AnyInvocable<void(absl::StatusOr<datastore::WrittenBlob>)> done) override;
   void Read(BlobId id, uint32_t blob_length, uint32_t offset, uint32_t length,
             absl::AnyInvocable<void(absl::StatusOr<BufferList>)> done) override;
+  void Prefetch(BlobId id, uint32_t, uint32_t, uint32_t) override { prefetched.push_back(id); }
   void Delete(std::vector<BlobId> ids, absl::AnyInvocable<void(absl::Status)> done) override;
   void Repair(BlobId, uint32_t, uint32_t,
               absl::AnyInvocable<void(absl::StatusOr<uint32_t>)> done) override;

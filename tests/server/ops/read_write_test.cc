@@ -125,6 +125,37 @@ TEST_CASE("READ: a plan that contradicts itself is never sent on as data") {
   CHECK(fixture.Run(kReadEntry, ReadArguments(0, 10), too_much).status == NFS4ERR_SERVERFAULT);
 }
 
+TEST_CASE("READ: of a file that is read from front to back what follows is fetched") {
+  Fixture fixture;
+  fixture.blobs.blobs[{1, 1}] = "0123456789";
+  fixture.metadata.handler = [](const pb::SegmentRequest& request) {
+    CHECK(request.operations(0).has_read_plan());
+    pb::SegmentResponse response;
+    AddBlob(response.add_results(), {1, 2}, 10, 0, 10);
+    return response;
+  };
+  pb::OperationResult result;
+  AddBlob(&result, {1, 1}, 10, 0, 10);
+  const auto read = [&](uint64_t offset) {
+    CHECK(fixture.Run(kReadEntry, ReadArguments(offset, 10), result).status == NFS4_OK);
+  };
+  SECTION("and it goes on") {
+    for (uint64_t i = 0; i < 3; ++i) read(i * 10);
+    CHECK(fixture.blobs.prefetched == std::vector<BlobId>{{1, 2}});
+  }
+  SECTION("and it ends") {
+    result.mutable_read_plan()->set_end_of_file(true);
+    for (uint64_t i = 0; i < 5; ++i) read(i * 10);
+    CHECK(fixture.blobs.prefetched.empty());
+  }
+  SECTION("and it is in many small pieces") {
+    for (int i = 0; i < 9; ++i) AddHole(&result, 0);
+    AddBlob(&result, {1, 1}, 10, 0, 0);
+    for (uint64_t i = 0; i < 5; ++i) read(i * 10);
+    CHECK(fixture.blobs.prefetched.empty());
+  }
+}
+
 // ---- WRITE
 
 std::string WriteArguments(uint64_t offset, uint32_t stable, const std::string& data) {

@@ -12,6 +12,27 @@
 
 namespace openefs::testing {
 
+// There are none.
+class NoBlobs : public datastore::BlobClient {
+ public:
+  void SetClusterMap(std::shared_ptr<const pb::ClusterMap>) override {}
+  void Write(BufferList,
+             absl::AnyInvocable<void(absl::StatusOr<datastore::WrittenBlob>)> done) override {
+    done(absl::UnavailableError("no data nodes"));
+  }
+  void Read(BlobId, uint32_t, uint32_t, uint32_t,
+            absl::AnyInvocable<void(absl::StatusOr<BufferList>)> done) override {
+    done(absl::DataLossError("no such blob"));
+  }
+  void Delete(std::vector<BlobId>, absl::AnyInvocable<void(absl::Status)> done) override {
+    done(absl::OkStatus());
+  }
+  void Repair(BlobId, uint32_t, uint32_t,
+              absl::AnyInvocable<void(absl::StatusOr<uint32_t>)> done) override {
+    done(absl::UnimplementedError("no data nodes"));
+  }
+};
+
 class MemoryBlobs final : public datastore::BlobClient {
  public:
   void SetClusterMap(std::shared_ptr<const pb::ClusterMap>) override {}
