@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/check.h"
+#include "common/turn.h"
 #include "metadata/service/service_metrics.h"
 
 namespace openefs::metadata {
@@ -116,6 +117,7 @@ void ProposalQueue::Finish(std::vector<Done> callbacks, size_t bytes, const absl
   }
   Pump();  // first: the log shall not idle while callbacks run
   OPENEFS_CHECK(!status.ok() || responses.size() == callbacks.size());
+  const Turn turn;  // answers that take the same way share a write
   for (size_t i = 0; i < callbacks.size(); ++i) {
     if (!status.ok()) {
       callbacks[i](status);

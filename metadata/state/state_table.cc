@@ -25,20 +25,21 @@ uint64_t NextStateId(OperationContext& context) {
   return id;
 }
 
+// Of a new state, whose id nothing had before.
 void PutIndices(Transaction& txn, const HeldState& state) {
   const pb::StateRecord& record = state.record;
   const pb::FileRef& file = record.file();
-  txn.Put(keys::StateByClient(record.client_id(), state.id), "");
+  txn.PutUnused(keys::StateByClient(record.client_id(), state.id), "");
   txn.Put(keys::StateByOwner(record.client_id(), record.kind(), file.fs_id(), file.inode(),
                              record.owner()),
           EncodeU64(state.id));
   if (record.kind() == pb::StateRecord::OPEN) {
-    txn.Put(keys::StateByFile(file.fs_id(), file.inode(), state.id), "");
+    txn.PutUnused(keys::StateByFile(file.fs_id(), file.inode(), state.id), "");
     if (record.share_deny() != 0) {
-      txn.Put(keys::DenyByFile(file.fs_id(), file.inode(), state.id), "");
+      txn.PutUnused(keys::DenyByFile(file.fs_id(), file.inode(), state.id), "");
     }
   } else {
-    txn.Put(keys::LockStateByOpen(record.open_state(), state.id), "");
+    txn.PutUnused(keys::LockStateByOpen(record.open_state(), state.id), "");
   }
 }
 
@@ -164,7 +165,7 @@ pb::FsError InsertState(OperationContext& context, HeldState* state) {
   context.txn.PutRecord(keys::ClientUsage(client_id), usage);
   state->id = NextStateId(context);
   PutIndices(context.txn, *state);
-  context.txn.PutRecord(keys::State(state->id), state->record);
+  context.txn.PutUnused(keys::State(state->id), state->record.SerializeAsString());
   if (state->record.kind() == pb::StateRecord::LOCK) CountLockState(context.txn, *state, 1);
   return pb::FS_OK;
 }

@@ -114,6 +114,15 @@ const OrderedChanges& ChangeTable::Ordered() const {
   return ordered_;
 }
 
+OrderedChanges ChangeTable::OrderedNews() const {
+  OrderedChanges news;
+  news.reserve(rows_.size());
+  for (const Change* row : Ordered()) {
+    if (!NeverWas(static_cast<const ChangedRow&>(*row))) news.push_back(row);
+  }
+  return news;
+}
+
 Changes ChangeTable::Take() {
   index_.clear();
   ordered_.clear();

@@ -24,6 +24,9 @@ absl::Span<const Change* const> InRange(const OrderedChanges& changes, absl::str
 std::unique_ptr<KvIterator> ScanBoth(const KvSnapshot& base, const OrderedChanges& changes,
                                      absl::string_view begin, absl::string_view end);
 
+// A row that came and went: whoever did not meet it need not hear of it.
+inline bool NeverWas(const ChangedRow& row) { return row.unused_before && !row.second.has_value(); }
+
 // A hash table of rows. Most are never scanned, and keeping all of them in order with each that is
 // added costs several times as much as the look into the table; so the order is made when somebody
 // asks for it, from what came since. Rows are named by their places, from 0 on.
@@ -39,8 +42,8 @@ class ChangeTable {
   size_t size() const { return rows_.size(); }
   bool empty() const { return rows_.empty(); }
   const Changes& rows() const { return rows_; }
-  Change& at(size_t place) { return rows_[place]; }
-  const Change& at(size_t place) const { return rows_[place]; }
+  ChangedRow& at(size_t place) { return rows_[place]; }
+  const ChangedRow& at(size_t place) const { return rows_[place]; }
 
   // kNone: there is no such row.
   size_t Find(absl::string_view key) const {
@@ -57,6 +60,9 @@ class ChangeTable {
   // Until the next Add or RemoveLast. It may put rows in order that are not: like a change, for who
   // shares the table with other threads.
   const OrderedChanges& Ordered() const;
+
+  // Those of Ordered that an engine has to hear of which met none of them.
+  OrderedChanges OrderedNews() const;
 
   // Everything; none is left.
   Changes Take();

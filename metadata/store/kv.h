@@ -46,8 +46,17 @@ struct NotInMemory {};
 // A row as it shall be. An unset value deletes the key.
 using Change = std::pair<std::string, std::optional<std::string>>;
 using KvWrites = std::vector<Change>;
+struct ChangedRow : Change {
+  ChangedRow(std::string key, std::optional<std::string> value)
+      : Change(std::move(key), std::move(value)) {}
+  explicit ChangedRow(Change change) : Change(std::move(change)) {}
+
+  // Nobody ever had this key before the change that made the row: if the row goes again before the
+  // engine met it, the engine need not hear of it at all.
+  bool unused_before = false;
+};
 // Each key once, in no order. A row stays where it is while others are added.
-using Changes = std::deque<Change>;
+using Changes = std::deque<ChangedRow>;
 // By key.
 using OrderedChanges = std::vector<const Change*>;
 

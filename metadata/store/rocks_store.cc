@@ -33,8 +33,10 @@ constexpr size_t kFilterBlockBytes = size_t{16} << 10;
 constexpr size_t kWriteBufferBytes = size_t{16} << 20;
 constexpr int kWriteBuffers = 3;
 constexpr int kBloomBitsPerKey = 10;  // one false positive in a hundred
-constexpr size_t kKindBytes = 9;      // of a key: file system and tag
-constexpr int kMaxOpenTables = 512;   // file descriptors of one group
+// The same for a memtable: its share of the memory, some 16 bits for a row.
+constexpr double kMemtableBloomShare = 0.01;
+constexpr size_t kKindBytes = 9;     // of a key: file system and tag
+constexpr int kMaxOpenTables = 512;  // file descriptors of one group
 constexpr int kLogFiles = 2;
 // Of RocksDB's batches: a sequence number and a count; for each row a tag and two lengths.
 constexpr size_t kBatchHeadBytes = 12;
@@ -282,6 +284,9 @@ rocksdb::Options MakeOptions() {
   options.level0_file_num_compaction_trigger = kFreshTables;
   options.write_buffer_size = kWriteBufferBytes;
   options.max_write_buffer_number = kWriteBuffers;
+  // A name that is to be made is looked for first, and seldom there.
+  options.memtable_whole_key_filtering = true;
+  options.memtable_prefix_bloom_size_ratio = kMemtableBloomShare;
   // Without a log of its own, a batch lasts whole or not at all because it lies in one memtable.
   options.atomic_flush = true;
   // A batch is in key order, and rows of one kind lie together: most belong beside the one before.

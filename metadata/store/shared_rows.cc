@@ -47,10 +47,12 @@ std::unique_ptr<KvSnapshot> SharedRows::Over(KvEngine& engine) {
 void SharedRows::BeginWrite(const Changes& changes) {
   const uint64_t before = version_.load(std::memory_order_relaxed);
   if (before % 2 == 0) version_.store(before + 1, std::memory_order_seq_cst);
-  for (const auto& [key, value] : changes) {
-    Shard& shard = ShardOf(key);
+  if (!used_.load(std::memory_order_seq_cst)) return;
+  for (const Change& change : changes) {
+    Shard& shard = ShardOf(change.first);
     MutexLock lock(shard.mu);
-    shard.rows.Update(key, value.has_value() ? RecentRows::Value(*value) : std::nullopt);
+    const std::optional<std::string>& value = change.second;
+    shard.rows.Update(change.first, value.has_value() ? RecentRows::Value(*value) : std::nullopt);
   }
 }
 
@@ -88,9 +90,11 @@ bool SharedRows::Find(absl::string_view key, std::string* value, bool* exists) {
 // A writer that begins after the check updates the row afterwards, because it has to wait for the
 // lock.
 void SharedRows::Remember(absl::string_view key, const std::string* value, uint64_t version) {
+  // In this order, as BeginWrite in the other: one of the two sees what the other did.
+  if (!used_.load(std::memory_order_seq_cst)) used_.store(true, std::memory_order_seq_cst);
   Shard& shard = ShardOf(key);
   MutexLock lock(shard.mu);
-  if (version_.load(std::memory_order_acquire) != version) return;
+  if (version_.load(std::memory_order_seq_cst) != version) return;
   shard.rows.Remember(key, value != nullptr ? RecentRows::Value(*value) : std::nullopt);
 }
 

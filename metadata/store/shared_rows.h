@@ -55,6 +55,8 @@ class SharedRows {
 
   std::array<std::unique_ptr<Shard>, kShards> shards_;  // constant
   std::atomic<uint64_t> version_{0};                    // odd while something is written
+  // Whether there ever was a row here: on a replica that nobody reads, no write need look for any.
+  std::atomic<bool> used_{false};
 };
 
 }  // namespace openefs::metadata

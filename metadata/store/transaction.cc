@@ -20,9 +20,15 @@ bool Transaction::Contains(absl::string_view key) const { return Get(key, &scrat
 
 void Transaction::Put(std::string key, std::string value) { Set(std::move(key), std::move(value)); }
 
+void Transaction::PutUnused(std::string key, std::string value) {
+  const bool first = Set(std::move(key), std::move(value));
+  OPENEFS_CHECK(first);
+  changes_.at(changes_.size() - 1).unused_before = true;
+}
+
 void Transaction::Delete(std::string key) { Set(std::move(key), std::nullopt); }
 
-void Transaction::Set(std::string key, std::optional<std::string> value) {
+bool Transaction::Set(std::string key, std::optional<std::string> value) {
   const size_t place = undo_.size();
   const auto [row, added] = changes_.Add(std::move(key));
   if (added) last_change_.push_back(place);
@@ -30,6 +36,7 @@ void Transaction::Set(std::string key, std::optional<std::string> value) {
   undo_.push_back({row, !added, std::move(current), last_change_[row]});
   current = std::move(value);
   last_change_[row] = place;
+  return added;
 }
 
 std::unique_ptr<KvIterator> Transaction::Scan(absl::string_view begin,
@@ -57,8 +64,8 @@ void Transaction::VisitChangesSince(size_t mark, Visitor visit) const {
   for (size_t i = mark; i < undo_.size(); ++i) {
     const size_t row = undo_[i].row;
     if (last_change_[row] != i) continue;  // it was changed again since
-    const auto& [key, value] = changes_.at(row);
-    visit(key, value);
+    const Change& change = changes_.at(row);
+    visit(change.first, change.second);
   }
 }
 

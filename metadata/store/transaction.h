@@ -20,6 +20,9 @@ class Transaction {
   bool Get(absl::string_view key, std::string* value) const;
   bool Contains(absl::string_view key) const;
   void Put(std::string key, std::string value);
+  // A key that no row ever had, not even one that is gone: it has in it a number that is given out
+  // once. Such rows cost little if they go soon.
+  void PutUnused(std::string key, std::string value);
   void Delete(std::string key);
 
   // Keys in [begin, end) as they stand now. Changing the transaction ends the iterator's validity.
@@ -53,7 +56,8 @@ class Transaction {
     std::optional<std::string> value;
     size_t last_change = 0;
   };
-  void Set(std::string key, std::optional<std::string> value);
+  // True: the first change of that row.
+  bool Set(std::string key, std::optional<std::string> value);
 
   const std::unique_ptr<KvSnapshot> base_;
   ChangeTable changes_;

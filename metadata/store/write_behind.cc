@@ -87,7 +87,7 @@ class WriteBehindKv final : public KvEngine {
     MutexLock lock(mu_);
     version_.fetch_add(1, std::memory_order_seq_cst);
     if (settled_) Empty();
-    for (Change& change : changes) Add(std::move(change));
+    for (ChangedRow& change : changes) Add(std::move(change));
     settled_ = rows_.empty();
     version_.fetch_add(1, std::memory_order_release);
     const bool full = rows_.size() > limits_.rows || bytes_ > limits_.bytes;
@@ -131,17 +131,20 @@ class WriteBehindKv final : public KvEngine {
  private:
   class OverWaiting;
 
-  void Add(Change change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    const size_t place = rows_.Add(std::move(change.first)).first;
-    std::optional<std::string>& value = rows_.at(place).second;
-    bytes_ = bytes_ + BytesOf(change.second) - BytesOf(value);
-    value = std::move(change.second);
+  void Add(ChangedRow change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    const auto [place, added] = rows_.Add(std::move(change.first));
+    ChangedRow& row = rows_.at(place);
+    if (added) row.unused_before = change.unused_before;  // what is here already waits
+    bytes_ = bytes_ + BytesOf(change.second) - BytesOf(row.second);
+    row.second = std::move(change.second);
   }
 
   // The next entries will ask for many of them.
   void Empty() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    for (const auto& [key, value] : rows_.Take()) {
-      recent_.Remember(key, value.has_value() ? RecentRows::Value(*value) : std::nullopt);
+    for (const ChangedRow& row : rows_.Take()) {
+      if (NeverWas(row)) continue;
+      const std::optional<std::string>& value = row.second;
+      recent_.Remember(row.first, value.has_value() ? RecentRows::Value(*value) : std::nullopt);
     }
     bytes_ = 0;
   }
@@ -160,7 +163,7 @@ class WriteBehindKv final : public KvEngine {
   // Another thread may call it while the writer looks at the rows: they stay until it writes again.
   absl::Status SettleLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     if (settled_) return absl::OkStatus();
-    absl::Status status = inner_->WriteOrdered(rows_.Ordered());
+    absl::Status status = inner_->WriteOrdered(rows_.OrderedNews());
     settled_ = status.ok();
     return status;
   }
@@ -189,7 +192,7 @@ class WriteBehindKv final : public KvEngine {
     if (fits) {
       const auto range = InRange(rows_.Ordered(), begin, end);
       fits = range.size() <= kMaxRowsCopied;
-      for (size_t i = 0; fits && i < range.size(); ++i) copied.push_back(*range[i]);
+      for (size_t i = 0; fits && i < range.size(); ++i) copied.emplace_back(*range[i]);
     }
     mu_.Unlock();
     if (!fits) throw NotInMemory();

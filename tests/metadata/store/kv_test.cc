@@ -186,6 +186,25 @@ TEST_CASE("the writer's view after another store took the place of the old one")
   CHECK(Contents(engine->WriterView()->Scan("a", "z")) == Map{{"b", "2"}});
 }
 
+TEST_CASE("a transaction tells which rows nobody had before") {
+  const auto engine = MakeMemoryKv();
+  Transaction txn(engine->Snapshot());
+  txn.PutUnused("kept", "1");
+  const size_t mark = txn.Mark();
+  txn.Put("kept", "2");
+  txn.PutUnused("undone", "1");
+  txn.PutUnused("gone", "1");
+  txn.RollbackTo(mark);
+  txn.Put("undone", "2");  // by somebody else, who promises nothing
+  txn.PutUnused("gone", "1");
+  txn.Delete("gone");
+  txn.Delete("never");
+  std::map<std::string, bool> unused;
+  for (const ChangedRow& row : txn.TakeChanges()) unused[row.first] = row.unused_before;
+  CHECK(unused == std::map<std::string, bool>{
+                      {"kept", true}, {"undone", false}, {"gone", true}, {"never", false}});
+}
+
 TEST_CASE("what was flushed is there after a restart") {
   RocksEngine maker;
   std::unique_ptr<KvEngine> engine = maker.Open();

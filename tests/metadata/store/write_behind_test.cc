@@ -89,6 +89,40 @@ TEST_CASE("rows that change often reach the engine once, those of a snapshot at 
   CHECK(stack.below->rows == 102);
 }
 
+ChangedRow Unused(std::string key, std::optional<std::string> value) {
+  ChangedRow row(std::move(key), std::move(value));
+  row.unused_before = true;
+  return row;
+}
+
+TEST_CASE("a row under a new key that goes while it waits never reaches the engine") {
+  Stack stack;
+  REQUIRE(stack.engine->Consume({Unused("a1", "1"), Unused("a2", "2")}).ok());
+  REQUIRE(stack.engine->Write({{"a1", std::nullopt}, {"b", "1"}}).ok());
+  REQUIRE(stack.engine->Consume({Unused("a3", std::nullopt)}).ok());
+  CHECK(Read(*stack.engine->WriterView(), "a1") == std::nullopt);
+  CHECK(Read(*stack.engine->MemoryView(), "a1") == std::nullopt);
+  CHECK(Contents(*stack.engine->WriterView()) == Map{{"a2", "2"}, {"b", "1"}});
+  CHECK(Contents(*stack.engine->Snapshot()) == Map{{"a2", "2"}, {"b", "1"}});
+  CHECK(stack.below->rows == 2);
+  // The engine has this one by now, so it has to hear.
+  REQUIRE(stack.engine->Write({{"a2", std::nullopt}}).ok());
+  CHECK(Contents(*stack.engine->Snapshot()) == Map{{"b", "1"}});
+  CHECK(stack.below->rows == 3);
+  CHECK(Read(*stack.engine->WriterView(), "a1") == std::nullopt);
+}
+
+TEST_CASE("what an engine refused is told it again, but for what went meanwhile") {
+  Stack stack(WriteBehindLimits{.rows = 1});
+  stack.below->fails = true;
+  CHECK_FALSE(stack.engine->Consume({Unused("a1", "1"), Unused("a2", "2")}).ok());
+  CHECK_FALSE(stack.engine->Write({{"a1", std::nullopt}}).ok());
+  stack.below->fails = false;
+  REQUIRE(stack.engine->Flush().ok());
+  CHECK(Contents(*stack.below->Snapshot()) == Map{{"a2", "2"}});
+  CHECK(stack.below->rows == 1);
+}
+
 TEST_CASE("the limits hold, in rows and in bytes") {
   Stack rows(WriteBehindLimits{.rows = 3});
   REQUIRE(rows.engine->Write({{"a", "1"}, {"b", "2"}, {"c", "3"}}).ok());
@@ -114,6 +148,7 @@ TEST_CASE("views and snapshots are right, and below stands a state that once was
   Map truth;
   std::vector<Map> past = {truth};
   size_t last_seen = 0;
+  int next_new = 0;  // keys "n<number>", of which the older half goes bit by bit
   for (int step = 0; step < 600; ++step) {
     KvWrites writes;
     for (size_t i = random() % 4; i > 0; --i) {
@@ -125,9 +160,19 @@ TEST_CASE("views and snapshots are right, and below stands a state that once was
       if (random() % 3 != 0) value = std::to_string(random());
       writes.emplace_back(key, value);
     }
+    Changes changes;
+    for (const Change& write : writes) changes.emplace_back(write);
+    const std::string fresh = "n" + std::to_string(next_new++);
+    changes.push_back(Unused(fresh, "new"));
+    writes.emplace_back(fresh, "new");
+    if (const int old = static_cast<int>(random() % 8); old < next_new - 1) {
+      const std::string gone = "n" + std::to_string(next_new - 2 - old);
+      changes.emplace_back(gone, std::nullopt);
+      writes.emplace_back(gone, std::nullopt);
+    }
     ApplyTo(writes, &truth);
     past.push_back(truth);
-    REQUIRE(stack.engine->Write(writes).ok());
+    REQUIRE(stack.engine->Consume(std::move(changes)).ok());
     const auto view = stack.engine->WriterView();
     REQUIRE(Contents(*view) == truth);
     if (random() % 5 == 0) REQUIRE(Contents(*stack.engine->Snapshot()) == truth);
