@@ -1,7 +1,8 @@
 // RoundPace: when the next round of heartbeats for read barriers may begin. A round costs the
 // leader and a majority of the others a message each way, however many callers share it. So callers
 // wait for the round under way and share the next one; and where many come, the loop rests after a
-// round for as long as that took, so that more of them do. At worst a barrier takes twice as long.
+// round for about as long as that took, so that more of them do. At worst a barrier waits
+// kMaxRestUs longer, as that is how often the loop's own thread looks for those that rest.
 //
 // Pure: the clock is handed in. In microseconds, of any origin, never going back.
 #pragma once
