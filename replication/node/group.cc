@@ -9,6 +9,14 @@
 namespace openefs::replication {
 namespace {
 
+// Rounds of heartbeats for read barriers under way at once. Callers that come meanwhile share the
+// next one, which makes their cost per read fall as their number grows.
+constexpr size_t kMaxBarrierRounds = 4;
+
+// Callers that are worth another round while one is under way. A round costs the leader and a
+// majority of the others a message each way, so fewer callers rather wait for the next.
+constexpr size_t kWorthAnotherRound = 32;
+
 // Entries that make a record about truncation worth its write while a follower is behind.
 constexpr uint64_t kTruncateStep = 4096;
 
@@ -254,8 +262,8 @@ void Group::StartBarrierRound() {
     for (BarrierCallback& done : std::exchange(barriers_, {})) done(NotLeader());
     return;
   }
-  if (!pace_.MayBegin(barriers_.size(), rounds_.size(), now_us_)) return;
-  pace_.Began(barriers_.size(), now_us_);
+  if (rounds_.size() >= kMaxBarrierRounds) return;
+  if (!rounds_.empty() && barriers_.size() < kWorthAnotherRound) return;
   rounds_.push_back({++last_round_, std::exchange(barriers_, {})});
   core_.ReadBarrier(last_round_);
 }
@@ -343,7 +351,6 @@ void Group::HandOutCommitted(raft::Ready& ready) {
     OPENEFS_CHECK(!rounds_.empty() && rounds_.front().id == id);
     for (BarrierCallback& done : rounds_.front().waiting) task.barriers.push_back(std::move(done));
     rounds_.pop_front();
-    if (rounds_.empty()) pace_.Ended(now_us_);
   }
   const bool only_barriers = task.items.empty() && !gained;
   if (only_barriers && applier_.Idle()) {  // saves a hop

@@ -21,7 +21,6 @@
 #include "replication/node/membership.h"
 #include "replication/node/outbox.h"
 #include "replication/node/replica_node.h"
-#include "replication/node/round_pace.h"
 #include "replication/raft/raft.h"
 
 namespace openefs::replication {
@@ -64,8 +63,6 @@ class Group {
   void Tick();
   // With read leases, before the input of each turn: ReadLeaseTimeUs, read after all of it came.
   void OnTime(uint64_t now_us) { core_.OnTime(now_us); }
-  // Before the input of each turn: a clock for the pace of barriers. Without it they go at once.
-  void OnTurn(int64_t now_us) { now_us_ = now_us; }
   void OnPersisted(uint64_t write_id);
   void OnQuiet(const pb::RaftMessage& message);
   // Heartbeats are wanted again; anything that is asked of the group wakes it too.
@@ -106,9 +103,6 @@ class Group {
   // With every tick of one that is awake: goes quiet if nothing is outstanding among those alive.
   void MaybeGoQuiet(const std::function<bool(NodeId)>& alive);
   bool quiet() const { return quiet_; }
-
-  // Whether barriers wait for nothing but another turn, a moment later. After Process.
-  bool Rests() const { return !barriers_.empty() && rounds_.empty(); }
 
   GroupId id() const { return id_; }
   GroupStatus Status() const;
@@ -167,8 +161,6 @@ class Group {
   std::deque<Pending> pending_;  // in the log, by index
   std::deque<BarrierRound> rounds_;
   uint64_t last_round_ = 0;
-  RoundPace pace_;
-  int64_t now_us_ = 0;  // of this turn
 
   uint64_t handed_out_;                // entries up to here went to the applier, or are in held_
   std::vector<ApplyTask::Item> held_;  // committed, not proposed here, not yet with the applier

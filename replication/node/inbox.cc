@@ -1,6 +1,5 @@
 #include "replication/node/inbox.h"
 
-#include <chrono>
 #include <utility>
 
 namespace openefs::replication {
@@ -17,14 +16,7 @@ constexpr size_t kMaxHellos = 64;
 constexpr size_t kMaxSnapshotParts = 64;
 
 // Longer than turns last; the end of one is told.
-constexpr int64_t kGuestTurnUs = 10'000;
-
-// A Mutex that is held, as the standard library's condition variables want it.
-struct Relock {
-  Mutex& mu;
-  void lock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mu.Lock(); }
-  void unlock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mu.Unlock(); }
-};
+constexpr int64_t kGuestTurnMs = 10;
 
 size_t EntryBytes(const pb::RaftMessage& message) {
   size_t bytes = 0;
@@ -54,7 +46,7 @@ bool Inbox::With(Add add) {
   }
   if (!wake) return true;
   const std::shared_ptr<Inbox> self = weak_from_this().lock();
-  if (self == nullptr || !Turn::Defer(self)) news_.notify_one();
+  if (self == nullptr || !Turn::Defer(self)) news_.Signal();
   return true;
 }
 
@@ -139,21 +131,16 @@ void Inbox::Close() {
   });
 }
 
-LoopInput Inbox::Take(int64_t timeout_us) {
+// Waits return without cause at times: then a turn is taken for nothing.
+LoopInput Inbox::Take(int64_t timeout_ms) {
   MutexLock lock(mu_);
   loop_ = has_news_ ? Loop::kCalled : Loop::kSleeps;
-  if (!has_news_ && timeout_us > 0) WaitForNews(timeout_us);
+  if (!has_news_ && timeout_ms > 0) news_.WaitForMs(mu_, timeout_ms);
   own_turn_due_ = true;
-  while (loop_ == Loop::kRuns) WaitForNews(kGuestTurnUs);
+  while (loop_ == Loop::kRuns) news_.WaitForMs(mu_, kGuestTurnMs);
   own_turn_due_ = false;
   loop_ = Loop::kRuns;
   return TakeInput();
-}
-
-// Also returns without cause.
-void Inbox::WaitForNews(int64_t timeout_us) {
-  Relock lock{mu_};
-  news_.wait_for(lock, std::chrono::microseconds(timeout_us));
 }
 
 LoopInput Inbox::TakeInput() {
@@ -166,8 +153,8 @@ LoopInput Inbox::TakeInput() {
 void Inbox::OnTurnEnd() {
   LoopInput in;
   if (!BeginGuestTurn(in)) return;
-  const bool call_own = guest_turn_(in);
-  EndGuestTurn(call_own);
+  guest_turn_(in);
+  EndGuestTurn();
 }
 
 // The news may have been taken since it was brought, by the loop's own thread or another guest.
@@ -176,7 +163,7 @@ bool Inbox::BeginGuestTurn(LoopInput& in) {
   if (loop_ == Loop::kRuns || !has_news_) return false;
   const bool may = Turn::ThreadIsLent() && guest_turn_ != nullptr && !closed_;
   if (!may || own_turn_due_ || input_.NeedsOwnThread()) {
-    news_.notify_one();
+    news_.Signal();
     return false;
   }
   loop_ = Loop::kRuns;
@@ -185,10 +172,10 @@ bool Inbox::BeginGuestTurn(LoopInput& in) {
 }
 
 // What came meanwhile is for the loop's own thread, so that a guest gets back to its own work.
-void Inbox::EndGuestTurn(bool call_own) {
+void Inbox::EndGuestTurn() {
   MutexLock lock(mu_);
   loop_ = has_news_ ? Loop::kCalled : Loop::kSleeps;
-  if (has_news_ || own_turn_due_ || call_own) news_.notify_one();
+  if (has_news_ || own_turn_due_) news_.Signal();
 }
 
 }  // namespace openefs::replication

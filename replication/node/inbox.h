@@ -7,7 +7,6 @@
 // by the thread that reads from the network, and no other one is woken.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -163,13 +162,13 @@ class Inbox final : public Deferred, public std::enable_shared_from_this<Inbox> 
   void Close();
 
   // For the loop's own thread: what came since the last turn; maybe nothing. Waits for something to
-  // come, at most `timeout_us`, and for the end of a turn that another thread takes. Its own ends
+  // come, at most `timeout_ms`, and for the end of a turn that another thread takes. Its own ends
   // with the next call.
-  LoopInput Take(int64_t timeout_us);
+  LoopInput Take(int64_t timeout_ms);
 
-  // How a thread takes a turn in place of the loop's own; true: that one is to look, too. Set
-  // before there is news; not called any more once Take has said to stop.
-  using GuestTurn = std::function<bool(LoopInput&)>;
+  // How a thread takes a turn in place of the loop's own. Set before there is news; not called any
+  // more once Take has said to stop.
+  using GuestTurn = std::function<void(LoopInput&)>;
   void SetGuestTurn(GuestTurn turn) { guest_turn_ = std::move(turn); }
 
   void OnTurnEnd() override;
@@ -184,14 +183,13 @@ class Inbox final : public Deferred, public std::enable_shared_from_this<Inbox> 
   template <typename Add>
   bool With(Add add);
   bool BeginGuestTurn(LoopInput& in);
-  void EndGuestTurn(bool call_own);
-  void WaitForNews(int64_t timeout_us) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void EndGuestTurn();
   LoopInput TakeInput() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   GuestTurn guest_turn_;  // constant once there is news
 
   Mutex mu_;
-  std::condition_variable_any news_;  // for the loop's own thread; waits for microseconds
+  CondVar news_;  // for the loop's own thread
   LoopInput input_ ABSL_GUARDED_BY(mu_);
   size_t messages_ ABSL_GUARDED_BY(mu_) = 0;
   size_t message_bytes_ ABSL_GUARDED_BY(mu_) = 0;

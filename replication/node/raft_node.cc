@@ -16,10 +16,6 @@ namespace {
 // the busiest group needs keeps the others going; very many only take turns.
 size_t AppliersFor(size_t cores) { return std::clamp<size_t>(cores, 2, 8); }
 
-// How long the loop's own thread goes on to look for barriers that rest after the last one: much
-// longer than between two rounds, so that it need not be called for each.
-constexpr int64_t kLooksOftenUs = 5'000;
-
 }  // namespace
 
 RaftNode::RaftNode(ReplicaNodeOptions options, Transport* transport, const Clock* clock)
@@ -61,7 +57,7 @@ absl::Status RaftNode::Start() {
   snapshots_->Start();
   for (const auto& [id, group] : groups_) group->Start(&appliers_);
   running_.store(true, std::memory_order_release);
-  inbox_->SetGuestTurn([this](LoopInput& in) { return RunGuestTurn(in); });
+  inbox_->SetGuestTurn([this](LoopInput& in) { RunGuestTurn(in); });
   loop_ = std::thread([this] { Run(); });
   transport_->SetReceiver(
       {.batch = [inbox = inbox_](pb::RaftMessageBatch batch) { inbox->AddBatch(std::move(batch)); },
@@ -265,7 +261,8 @@ NodeState RaftNode::State() const {
 void RaftNode::Run() {
   int64_t next_tick_ms = clock_->MonotonicMs() + options_.tick_ms;
   while (true) {
-    LoopInput in = inbox_->Take(WaitUs(next_tick_ms));
+    const int64_t wait_ms = next_tick_ms - clock_->MonotonicMs();
+    LoopInput in = inbox_->Take(std::clamp<int64_t>(wait_ms, 0, options_.tick_ms));
     if (in.stop) return DropInput(in);
     const Turn turn;
     Begin(in);
@@ -282,26 +279,14 @@ void RaftNode::Run() {
   }
 }
 
-// Guests cannot come back in time for barriers that rest, so then this thread looks more often.
-int64_t RaftNode::WaitUs(int64_t next_tick_ms) {
-  const int64_t now_us = clock_->MonotonicNs() / 1000;
-  const int64_t wait_us =
-      std::clamp<int64_t>(next_tick_ms * 1000 - now_us, 0, options_.tick_ms * 1000);
-  looks_often_ = now_us < looks_often_until_us_;
-  return looks_often_ ? std::min(wait_us, kMaxRestUs) : wait_us;
-}
-
-bool RaftNode::RunGuestTurn(LoopInput& in) {
+void RaftNode::RunGuestTurn(LoopInput& in) {
   Begin(in);
   ProcessDirty();
   ReopenGroups();
-  return !resting_.empty() && !looks_often_;
 }
 
 void RaftNode::Begin(LoopInput& in) {
-  now_us_ = clock_->MonotonicNs() / 1000;
   if (options_.read_leases) turn_us_ = ReadLeaseTimeUs(*clock_);
-  for (const GroupId id : std::exchange(resting_, {})) Touch(id);
   Dispatch(in);
 }
 
@@ -312,7 +297,6 @@ Group* RaftNode::Touch(GroupId id) {
   if (!std::exchange(group->dirty, true)) {
     dirty_.push_back(group);
     awake_.insert(id);
-    group->OnTurn(now_us_);
     if (options_.read_leases) group->OnTime(turn_us_);
   }
   return group;
@@ -499,9 +483,7 @@ void RaftNode::ProcessDirty() {
   for (Group* group : dirty_) {
     group->Process(out);
     snapshots_->Collect(*group);
-    if (group->Rests()) resting_.push_back(group->id());
   }
-  if (!resting_.empty()) looks_often_until_us_ = now_us_ + kLooksOftenUs;
   snapshots_->Serve([this](GroupId id) { return groups_.at(id).get(); });
   if (!out.configurations.empty()) NoteConfigurations(std::move(out.configurations));
   // Before anybody hears what may end the lease.

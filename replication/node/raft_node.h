@@ -56,10 +56,9 @@ class RaftNode final : public ReplicaNode {
 
   // The loop's own thread.
   void Run();
-  int64_t WaitUs(int64_t next_tick_ms);
 
   // In a turn of the loop: on its own thread, or on one that takes a turn in its place (inbox.h).
-  bool RunGuestTurn(LoopInput& in);
+  void RunGuestTurn(LoopInput& in);
   void Begin(LoopInput& in);
   void Dispatch(LoopInput& in);
   void DispatchPeers(LoopInput& in);
@@ -135,11 +134,7 @@ class RaftNode final : public ReplicaNode {
 
   // In a turn of the loop only, once it runs.
   bool gave_up_ = false;
-  uint64_t turn_us_ = 0;          // with read leases: when this turn of the loop began to act
-  int64_t now_us_ = 0;            // by the monotonic clock: when this turn began
-  std::vector<GroupId> resting_;  // of the last turn: with barriers that wait for time to pass
-  int64_t looks_often_until_us_ = 0;
-  bool looks_often_ = false;  // the loop's own thread does
+  uint64_t turn_us_ = 0;  // with read leases: when this turn of the loop began to act
   bool groups_opened_ = false;
   std::map<GroupId, std::vector<NodeId>> committed_members_;  // as each group knew them last
   std::map<GroupId, std::unique_ptr<Group>> groups_;

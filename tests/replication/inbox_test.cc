@@ -19,11 +19,10 @@ class Loop {
       guest_turns_ += 1;
       last_guest_ = std::this_thread::get_id();
       Note(in);
-      return false;
     });
     own_ = std::thread([this] {
       while (true) {
-        LoopInput in = inbox_->Take(50'000);
+        LoopInput in = inbox_->Take(50);
         if (in.stop) return;
         own_failures_ += in.failures.size();
         Note(in);
