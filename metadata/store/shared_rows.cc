@@ -51,8 +51,7 @@ void SharedRows::BeginWrite(const Changes& changes) {
   for (const Change& change : changes) {
     Shard& shard = ShardOf(change.first);
     MutexLock lock(shard.mu);
-    const std::optional<std::string>& value = change.second;
-    shard.rows.Update(change.first, value.has_value() ? RecentRows::Value(*value) : std::nullopt);
+    shard.rows.Update(change.first, change.second);
   }
 }
 

@@ -18,8 +18,8 @@ size_t BytesOf(const std::optional<std::string>& value) {
   return value.has_value() ? value->size() : 0;
 }
 
-bool Give(const std::optional<std::string>& row, std::string* value) {
-  if (row.has_value()) *value = *row;
+bool Give(const RecentRows::Value& row, std::string* value) {
+  if (row.has_value()) value->assign(row->data(), row->size());
   return row.has_value();
 }
 
@@ -32,10 +32,7 @@ class View final : public KvSnapshot {
   bool Get(absl::string_view key, std::string* value) const override {
     const size_t row = rows_.Find(key);
     if (row != ChangeTable::kNone) return Give(rows_.at(row).second, value);
-    if (const auto recent = recent_->Find(key)) {
-      if (recent->has_value()) value->assign((*recent)->data(), (*recent)->size());
-      return recent->has_value();
-    }
+    if (const auto recent = recent_->Find(key)) return Give(*recent, value);
     const bool found = base_->Get(key, value);
     recent_->Remember(key, found ? RecentRows::Value(*value) : std::nullopt);
     return found;
@@ -142,9 +139,7 @@ class WriteBehindKv final : public KvEngine {
   // The next entries will ask for many of them.
   void Empty() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     for (const ChangedRow& row : rows_.Take()) {
-      if (NeverWas(row)) continue;
-      const std::optional<std::string>& value = row.second;
-      recent_.Remember(row.first, value.has_value() ? RecentRows::Value(*value) : std::nullopt);
+      if (!NeverWas(row)) recent_.Remember(row.first, row.second);
     }
     bytes_ = 0;
   }

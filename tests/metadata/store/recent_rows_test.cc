@@ -11,7 +11,7 @@ using Row = std::optional<std::string>;
 
 // What is remembered is copied.
 void Remember(RecentRows& rows, const std::string& key, const Row& value) {
-  rows.Remember(key, value.has_value() ? RecentRows::Value(*value) : std::nullopt);
+  rows.Remember(key, value);
 }
 
 bool Knows(RecentRows& rows, const std::string& key) { return rows.Find(key).has_value(); }
