@@ -51,6 +51,15 @@ load_check() {
   guest_exec "$1" -t 300 "\$TOOLS/load check $LOAD_DIR $LOAD_LOG $LOAD_PROCESSES" || fault_fail "something acknowledged is missing or wrong"
 }
 
+# wait_whole WHEN: all nodes are up, and what was written without one of them is complete again. Until then it survives fewer losses.
+wait_whole() {
+  local deadline=$((SECONDS + RECOVERY_LIMIT_S))
+  until cluster whole; do
+    (( SECONDS < deadline )) || { cluster status; fault_fail "not whole after $RECOVERY_LIMIT_S s: $*"; }
+    sleep 0.2
+  done
+}
+
 # What happens to the cluster from now on, for stall_report. The guest's clock is the host's.
 stall_mark() { echo "$(date +%s%3N) $1" >>"$LAB_DIR/marks"; }
 

@@ -4,6 +4,7 @@
 . "$LAB_SOURCE/faults.sh"
 load_start 1
 load_progress 20
+wait_whole "before two disks are lost"
 cluster kill datanode-a1 datanode-a2 2>/dev/null
 rm -rf "$LAB_DIR"/cluster/data/datanode-a[12]/*
 load_progress 5

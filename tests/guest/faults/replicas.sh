@@ -7,14 +7,6 @@ readonly KILLS=${REPLICAS_KILLS:-50} PAUSES=${REPLICAS_PAUSES:-20} CUTS=${REPLIC
 readonly PAUSE_S=4
 LOAD_MIX=names
 
-wait_whole() {
-  local deadline=$((SECONDS + RECOVERY_LIMIT_S))
-  until cluster whole; do
-    (( SECONDS < deadline )) || { cluster status; fault_fail "not whole after $RECOVERY_LIMIT_S s: $*"; }
-    sleep 0.2
-  done
-}
-
 find_leader() { leader=$(cluster leader) || { wait_whole "a leader"; leader=$(cluster leader); } || fault_fail "no leader"; }
 
 kill_leaders() {

@@ -1,10 +1,11 @@
-# kill -9 of any two data nodes under load, in one zone and in two: writes go on, and everything reads right without them.
+# kill -9 of any two data nodes of a whole cluster under load, in one zone and in two: writes go on, and everything reads right without them.
 # quick: cluster
 # limit: 1200
 # targets: cluster
 . "$LAB_SOURCE/faults.sh"
 for pair in "datanode-a1 datanode-a2" "datanode-a2 datanode-b1" "datanode-b2 datanode-c1"; do
   load_start 0
+  wait_whole "before $pair"
   # shellcheck disable=SC2086
   cluster kill $pair 2>/dev/null
   load_progress 5

@@ -6,6 +6,7 @@
 for zone in 0 1 2; do
   name=az-$(printf '%b' "\\x6$((zone + 1))")
   load_start $(((zone + 1) % 3))
+  wait_whole "before $name"
   cluster kill "$name" 2>/dev/null
   load_progress 5
   load_stop

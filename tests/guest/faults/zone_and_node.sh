@@ -6,6 +6,7 @@
 load_start 1
 load_progress 20
 load_stop
+wait_whole "before a zone and a node"
 cluster kill az-a datanode-c2 2>/dev/null
 load_check checker 1
 echo "  checked: with a zone and a data node gone, everything reads right"
