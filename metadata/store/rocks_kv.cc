@@ -165,8 +165,10 @@ absl::StatusOr<std::shared_ptr<RocksStore>> RocksKv::OpenCopy(const std::string&
   fs::remove_all(to, error);  // of an attempt that failed
   if (error) return IoError("remove", to, error);
   if (auto status = Reached(InstallStep::kBegun); !status.ok()) return status;
-  // Tables never change; what RocksDB may write to is copied.
-  const auto may_share = [](std::string_view name) { return name.ends_with(".sst"); };
+  // Tables and blob files never change; what RocksDB may write to is copied.
+  const auto may_share = [](std::string_view name) {
+    return name.ends_with(".sst") || name.ends_with(".blob");
+  };
   if (auto status = CloneDirectory(from, to, may_share); !status.ok()) return status;
   if (auto status = Reached(InstallStep::kCloned); !status.ok()) return status;
   if (!fs::exists(absl::StrCat(to, "/CURRENT"), error)) {

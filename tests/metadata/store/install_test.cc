@@ -146,22 +146,29 @@ TEMPLATE_LIST_TEST_CASE("what is no checkpoint is refused, and the old content s
   CHECK(Contents(*engine) == Map{{"a", "1"}});
 }
 
-TEST_CASE("a checkpoint with a flipped bit in a table is refused") {
+TEST_CASE("a checkpoint with a flipped bit in a table or a blob is refused") {
+  const std::string kind = GENERATE(".sst", ".blob");
   RocksEngine maker;
   RocksEngine other;
   TempDir directory;
   auto source = other.Open();
   for (int i = 0; i < 200; ++i) {
-    REQUIRE(source->Write({{"key " + std::to_string(i), std::string(100, 'v')}}).ok());
+    REQUIRE(source
+                ->Write({{"key " + std::to_string(i), std::string(100, 'v')},
+                         {"large " + std::to_string(i), std::string(5'000, 'v')}})
+                .ok());
   }
   REQUIRE(source->Checkpoint(directory / "c").ok());
+  int damaged = 0;
   for (const auto& entry : fs::directory_iterator(directory / "c")) {
-    if (entry.path().extension() != ".sst") continue;
+    if (entry.path().extension() != kind) continue;
+    ++damaged;
     auto bytes = *ReadSmallFile(entry.path().string());
     bytes[bytes.size() / 3] ^= 0x20;
     fs::remove(entry.path());
     std::ofstream(entry.path(), std::ios::binary) << bytes;
   }
+  REQUIRE(damaged > 0);
   auto engine = maker.Open();
   REQUIRE(engine->Write({{"a", "1"}}).ok());
   CHECK(engine->Install(directory / "c").code() == absl::StatusCode::kDataLoss);

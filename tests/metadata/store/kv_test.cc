@@ -68,15 +68,16 @@ TEMPLATE_LIST_TEST_CASE("a memory view shows what there is, or nothing at all", 
 }
 
 TEST_CASE("a memory view does not wait for the disk") {
+  const std::string one(GENERATE(1, 5'000), '1');  // in a table, and in a blob file
   RocksEngine maker;
   std::unique_ptr<KvEngine> engine = maker.Open();
-  REQUIRE(engine->Write({{"a", "1"}, {"b", "2"}}).ok());
+  REQUIRE(engine->Write({{"a", one}, {"b", "2"}}).ok());
   REQUIRE(engine->Flush().ok());
   std::string value;
   CHECK_THROWS_AS(engine->MemoryView()->Get("a", &value), NotInMemory);
   CHECK_THROWS_AS(Contents(engine->MemoryView()->Scan("a", "z")), NotInMemory);
   CHECK(engine->Snapshot()->Get("a", &value));  // brings it to memory
-  CHECK((engine->MemoryView()->Get("a", &value) && value == "1"));
+  CHECK((engine->MemoryView()->Get("a", &value) && value == one));
   CHECK(Contents(engine->MemoryView()->Scan("a", "z")).size() == 2);
 }
 
@@ -206,15 +207,16 @@ TEST_CASE("a transaction tells which rows nobody had before") {
 }
 
 TEST_CASE("what was flushed is there after a restart") {
+  const std::string one(GENERATE(1, 5'000), '1');
   RocksEngine maker;
   std::unique_ptr<KvEngine> engine = maker.Open();
-  REQUIRE(engine->Write({{"a", "1"}, {"b", "2"}}).ok());
+  REQUIRE(engine->Write({{"a", one}, {"b", "2"}}).ok());
   REQUIRE(engine->Flush().ok());
   REQUIRE(engine->Write({{"b", std::nullopt}, {"c", "3"}}).ok());
   REQUIRE(engine->Flush().ok());
   engine.reset();
   engine = maker.Open();
-  CHECK(Contents(engine->Snapshot()->Scan("", "z")) == Map{{"a", "1"}, {"c", "3"}});
+  CHECK(Contents(engine->Snapshot()->Scan("", "z")) == Map{{"a", one}, {"c", "3"}});
 }
 
 TEST_CASE("a directory that cannot be opened is one clear error") {
