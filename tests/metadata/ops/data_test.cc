@@ -56,6 +56,29 @@ TEMPLATE_LIST_TEST_CASE("writes overlay each other", "", AllEngines) {
   CHECK(shell.MustStat("f").space_used() == 4096);
 }
 
+TEMPLATE_LIST_TEST_CASE("what ends where an extent ends is written again", "", AllEngines) {
+  TestType maker;
+  Shell shell(maker.Open());
+  shell.check_every_entry = true;
+  EXPECT_OK(shell.MakeFile("f"));
+  std::string expected, blob;
+  EXPECT_OK(shell.WriteBlob("f", 0, 16384, &expected));
+  const auto write = [&](size_t offset, size_t length, char byte) {
+    EXPECT_OK(shell.WriteInline("f", offset, std::string(length, byte)));
+    expected.replace(offset, length, std::string(length, byte));
+    CHECK(Contents(shell, "f") == expected);
+  };
+  write(12288, 4096, 'a');  // the tail of a blob
+  write(12288, 4096, 'b');  // the very same
+  write(8192, 8192, 'c');   // that and some of the blob before it
+  write(12288, 4096, 'd');  // the tail of that
+  write(100, 16284, 'e');   // all of these, and not the beginning
+  write(16384, 4096, 'f');  // where nothing is
+  EXPECT_OK(shell.WriteBlob("f", 0, 20480, &blob));
+  EXPECT_OK(shell.WriteBlob("f", 0, 20480, &expected));  // whole
+  CHECK(Contents(shell, "f") == expected);
+}
+
 TEMPLATE_LIST_TEST_CASE("small appends become one extent", "", AllEngines) {
   TestType maker;
   Shell shell(maker.Open());
