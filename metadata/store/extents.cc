@@ -19,6 +19,13 @@ struct Extent {
   pb::ExtentRecord record;
 };
 
+// An extent stands under the offset where it ends; its record has the length.
+void PlaceAt(uint64_t end, Extent* extent) {
+  OPENEFS_CHECK(extent->record.length() <= end);
+  extent->begin = end - extent->record.length();
+  extent->end = end;
+}
+
 // Steps through the extents of a file from the one that covers `offset`.
 class ExtentScan {
  public:
@@ -32,12 +39,8 @@ class ExtentScan {
     KeyReader key(it_->Key());
     key.SkipPrefix();
     (void)key.U64();
-    extent->end = key.U64();
-    const absl::string_view value = it_->Value();
-    if (!extent->record.ParseFromArray(value.data(), static_cast<int>(value.size())))
-      CorruptRecord(it_->Key());
-    OPENEFS_CHECK(extent->record.length() <= extent->end);
-    extent->begin = extent->end - extent->record.length();
+    if (!ParseRecord(it_->Value(), &extent->record)) CorruptRecord(it_->Key());
+    PlaceAt(key.U64(), extent);
     return true;
   }
 
@@ -60,12 +63,11 @@ std::vector<Extent> Collect(const FileData& data, uint64_t begin, uint64_t end, 
 // The extent that covers [begin, end) and ends with it, as that of a page does that is written
 // again. Looking for one row costs a fraction of a scan, for which every table reads a block.
 std::optional<Extent> FindCovering(const FileData& data, uint64_t begin, uint64_t end) {
-  Extent extent{begin, end, {}};
+  Extent extent;
   if (!data.txn.GetRecord(keys::Extent(data.fs, data.inode, end), &extent.record)) {
     return std::nullopt;
   }
-  OPENEFS_CHECK(extent.record.length() <= end);
-  extent.begin = end - extent.record.length();
+  PlaceAt(end, &extent);
   if (extent.begin > begin) return std::nullopt;
   return extent;
 }
